@@ -1,0 +1,1 @@
+"""AJCAI2021: sex, race and age behind the mask."""

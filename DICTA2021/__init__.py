@@ -1,0 +1,1 @@
+"""DICTA2021: identification of masked faces."""

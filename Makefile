@@ -1,0 +1,26 @@
+# make demo   see the whole thing run on drawn faces
+# make test   check the code and run every test that needs no network
+# Both make .venv first, from nothing but Python 3.10-3.13 and a package index.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test install clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "Python 3.10 to 3.13 is needed, %d.%d came; name another one: make PYTHON=python3.12 test" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --requirement requirements.txt
+	$(RUN) -m pip install --quiet --editable '.[test,cluster]'
+	touch $@
+
+test: install
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m pytest -n auto --dist worksteal -m 'not slow'
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,1 @@
+"""Masks painted on pictures of faces: landmarks, outlines, paint, datasets and batches."""
