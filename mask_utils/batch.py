@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -370,7 +371,9 @@ def run_batch(
             for group in plan.groups
         )
         try:
-            with tqdm(total=plan.pictures, unit="picture", mininterval=0.5, disable=not plan.groups) as progress:
+            with tqdm(
+                total=plan.pictures, unit="picture", mininterval=0.5, disable=not plan.groups
+            ) as progress:
                 for results in _parallel(tasks, len(plan.groups), jobs, backend, scheduler):
                     manifest.append(row for row, _ in results)
                     cache.append(row for _, row in results if row is not None)
@@ -384,6 +387,56 @@ def run_batch(
         manifest.write_sorted()
     shutil.rmtree(state, ignore_errors=True)
     return Ledger(output_folder / _MANIFEST, MANIFEST_COLUMNS, ("source",))
+
+
+def mask_file(
+    input_file: Path,
+    output_file: Path,
+    settings: BatchSettings,
+    cache_file: Path,
+    overwrite: bool = False,
+) -> int:
+    """Mask one picture and say in one line how it went.
+
+    Args:
+        input_file: the picture; it is not changed.
+        output_file: the masked picture, in the format of its name's ending.
+        settings: what decides the pixels.
+        cache_file: where landmarks are kept.
+        overwrite: write the output even where it exists.
+
+    Returns:
+        0, or 1 where no face was found or none could be masked.
+
+    Raises:
+        BatchError: the input is missing, or the output exists; and what run_batch raises.
+    """
+    if not input_file.is_file():
+        raise BatchError(f"expected a picture; {input_file} is not a file that is there")
+    if output_file.exists():
+        if output_file.samefile(input_file):
+            raise BatchError("expected another file for the output; the input would be lost")
+        if not overwrite:
+            raise BatchError(f"{output_file} is there already; say --overwrite to replace it")
+    imported = read_landmark_file(settings.landmarks) if settings.landmarks else {}
+    source = Source(input_file.name, output=output_file.name)
+    folders = Folders(input_file.parent, output_file.parent, output_file.parent)
+    output_file.parent.mkdir(parents=True, exist_ok=True)
+    cache = open_cache(cache_file)
+    try:
+        detector = detector_name(settings.upsample, settings.detector_size)
+        known = _look_up(source, folders.source, cache, detector, imported)
+        row, to_cache = mask_source(source, known, settings, folders)
+        if to_cache is not None:
+            cache.append([to_cache])
+    finally:
+        cache.close()
+    if row["status"] != "masked":
+        print(f"{input_file}: {row['status']}: {row['detail']}", file=sys.stderr)
+        return 1
+    masks = row["mask"].count(";") + 1
+    print(f"{output_file}: {masks} of {row['faces']} faces masked, type {row['mask']}")
+    return 0
 
 
 def _look_up(

@@ -1,12 +1,12 @@
-"""A base folder of datasets -> a folder of masked datasets, and the papers' summary of it."""
+"""A folder of pictures, or of whole datasets -> a folder of masked ones, and its summary."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mask_utils.batch import BatchError, BatchSettings, plan_batch, run_batch
-from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS, Group, read_dataset
+from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS, Group, read_dataset, read_folder
 from mask_utils.files import write_file
 
 
@@ -58,10 +58,7 @@ def generate_masked_datasets(
         groups += limit_groups(of_dataset, limit)
         print(f"{dataset}: {_describe(of_dataset)}")
     if dry_run:
-        plan = plan_batch(
-            groups, base_folder, new_dataset_folder, settings, run_options.get("overwrite", False)
-        )
-        print(f"would mask {plan.pictures:,} pictures; {plan.done:,} are done already")
+        _print_plan(groups, base_folder, new_dataset_folder, settings, run_options)
         return 0
     manifest = run_batch(
         groups, base_folder, new_dataset_folder, settings, cache_file, **run_options
@@ -74,6 +71,56 @@ def generate_masked_datasets(
     if missed:
         print(f"{missed:,} pictures got no mask: see {new_dataset_folder / 'failures.csv'}")
     return 0 if any(row.masked_images for row in counts) else 1
+
+
+def mask_folder(
+    input_folder: Path,
+    output_folder: Path,
+    settings: BatchSettings,
+    cache_file: Path,
+    limit: int | None = None,
+    dry_run: bool = False,
+    **run_options,
+) -> int:
+    """Mask every picture below a folder into another, keep the tree, and print what came of it.
+
+    Args:
+        input_folder: where the pictures lie, at any depth.
+        output_folder: masked_<name> in the same place below, manifest.csv, failures.csv and
+            settings.json come here.
+        settings, cache_file, limit, dry_run, run_options: see generate_masked_datasets.
+
+    Returns:
+        0; 1 where not one picture could be masked.
+
+    Raises:
+        BatchError: the folder is missing or holds no file; and what run_batch raises.
+    """
+    if not input_folder.is_dir():
+        raise BatchError(f"expected a folder of pictures; {input_folder} is not there")
+    if output_folder.resolve() == input_folder.resolve():
+        raise BatchError("expected another folder for the output; pictures could be replaced")
+    found = read_folder(input_folder, output_folder)
+    groups = limit_groups(found, limit)
+    if not groups:
+        raise BatchError(f"expected pictures in {input_folder}; no file is there")
+    print(f"{input_folder}: {_describe(found)}")
+    if dry_run:
+        _print_plan(groups, input_folder, output_folder, settings, run_options)
+        return 0
+    manifest = run_batch(groups, input_folder, output_folder, settings, cache_file, **run_options)
+    counts = Counter(row["status"] for row in manifest.rows())
+    manifest.close()
+    print(", ".join(f"{count:,} {status}" for status, count in counts.most_common()))
+    if counts.total() > counts["masked"]:
+        print(f"what got no mask, and why: {output_folder / 'failures.csv'}")
+    return 0 if counts["masked"] else 1
+
+
+def _print_plan(groups, source_folder, output_folder, settings, run_options) -> None:
+    overwrite = run_options.get("overwrite", False)
+    plan = plan_batch(groups, source_folder, output_folder, settings, overwrite)
+    print(f"would look at {plan.pictures:,} pictures; {plan.done:,} are done already")
 
 
 def find_datasets(base_folder: Path, wanted: Sequence[str] | None) -> list[str]:

@@ -7,7 +7,16 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
@@ -27,8 +36,19 @@ PICTURE_FORMATS = {
 }
 """File name endings (lower case) that are read and written, with Pillow's name of the format."""
 
-# Only decoders of plain raster formats: none of these starts another program.
-_DECODERS = (*sorted(set(PICTURE_FORMATS.values())), "MPO")
+# Only decoders of plain raster formats: none of these starts another program. Pillow registers
+# the last two only when their modules are imported.
+_DECODERS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        BmpImagePlugin.BmpImageFile,
+        GifImagePlugin.GifImageFile,
+        WebPImagePlugin.WebPImageFile,
+        TiffImagePlugin.TiffImageFile,
+    )
+)
 _ENCODER_OPTIONS = {
     "JPEG": {"quality": 95},
     "WEBP": {"quality": 95},
