@@ -1,7 +1,6 @@
 """The only place that opens, decodes, encodes and writes picture files."""
 
 import io
-import os
 import stat
 import warnings
 from pathlib import Path
@@ -69,10 +68,9 @@ def read_file(path: Path) -> bytes:
         PictureError: nothing there, no permission, or not a regular file (a pipe would block).
     """
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise PictureError("expected a regular file; a folder, pipe or device came")
-            return file.read()
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise PictureError("expected a regular file; a folder, pipe or device came")
+        return Path(path).read_bytes()
     except OSError as error:
         raise PictureError(f"the file cannot be opened: {error.strerror or error}") from None
 

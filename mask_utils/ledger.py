@@ -46,7 +46,7 @@ class Ledger:
         with self._locked():
             if os.fstat(self._file).st_size == 0:
                 os.write(self._file, _encode([self.columns]))
-            self._index()
+            os.ftruncate(self._file, self._index())
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -67,10 +67,13 @@ class Ledger:
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _index(self) -> None:
+    def _index(self) -> int:
+        """Note where each row stands; return where the last whole record ends."""
+        end = 0
         with self.path.open("rb") as file:
-            for number, (place, row) in enumerate(_records(file, self.path)):
-                if number == 0:
+            for place, row in _records(file, self.path):
+                start, end = place[0], sum(place)
+                if start == 0:
                     if row != self.columns:
                         raise LedgerError(
                             f"{self.path}: expected the columns {','.join(self.columns)}; "
@@ -80,6 +83,7 @@ class Ledger:
                     self._places[tuple(row[i] for i in self._key_columns)] = place
                 else:
                     self.damaged_rows += 1
+        return end
 
     def __contains__(self, key: tuple[str, ...]) -> bool:
         return key in self._places
@@ -127,12 +131,15 @@ class Ledger:
 
 def _encode(rows: Iterable[Sequence[str]]) -> bytes:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    for row in rows:
+        # The writer itself would leave a lone carriage return in a name unquoted.
+        quoting = csv.QUOTE_ALL if any("\r" in field for field in row) else csv.QUOTE_MINIMAL
+        csv.writer(buffer, lineterminator="\n", quoting=quoting).writerow(row)
     return buffer.getvalue().encode(*_ENCODING)
 
 
 def _records(file, path: Path) -> Iterator[tuple[tuple[int, int], list[str]]]:
-    """Yield ((byte offset, length), fields) of each CSV record; one may span several lines."""
+    """Yield ((byte offset, length), fields) of each whole CSV record; one may span lines."""
     read = 0
 
     def lines() -> Iterator[str]:
@@ -143,8 +150,10 @@ def _records(file, path: Path) -> Iterator[tuple[tuple[int, int], list[str]]]:
 
     start = 0
     try:
-        for row in csv.reader(lines()):
+        for row in csv.reader(lines(), strict=True):
             yield (start, read - start), row
             start = read
     except csv.Error as error:
+        if "unexpected end of data" in str(error):  # torn inside a quoted name of several lines
+            return
         raise LedgerError(f"{path}: expected a CSV file: {error}; move the file away") from None
