@@ -71,7 +71,8 @@ def test_celeba_malformed_and_missing_list(tmp_path):
 def test_fei_original_uses_six_poses(tmp_path):
     touch(tmp_path / "fei_face_original", *(f"1-{pose:02}.jpg" for pose in range(1, 15)))
     sources = sources_of(tmp_path, "fei_face_original")
-    assert [s.relative[-6:-4] for s in sources if not s.status] == ["05", "06", "11", "12", "13", "14"]
+    used = [source.relative[-6:-4] for source in sources if not source.status]
+    assert used == ["05", "06", "11", "12", "13", "14"]
     assert sum(s.status == "not_used" for s in sources) == 8
 
 

@@ -8,20 +8,6 @@ from hypothesis.extra.numpy import arrays
 
 from mask_utils.geometry import MASK_TYPES, Ellipse, Polygon, mask_outline
 
-
-def upright_face() -> np.ndarray:
-    """A made-up face: the points that outlines use, at round coordinates."""
-    points = np.zeros((68, 2), np.int32)
-    points[0] = (20, 80)
-    for i in range(1, 16):
-        points[i] = (20 + 10 * i, 100 + 10 * min(i, 16 - i))
-    points[16] = (180, 80)
-    points[27:31] = [(100, 60), (101, 75), (102, 90), (103, 105)]
-    points[31:36] = [(90, 115), (95, 118), (100, 120), (105, 118), (110, 115)]
-    points[39], points[40], points[42], points[46] = (88, 62), (80, 66), (112, 62), (130, 66)
-    return points
-
-
 JAW = [[20 + 10 * i, 100 + 10 * min(i, 16 - i)] for i in range(1, 16)]
 
 
@@ -33,8 +19,8 @@ JAW = [[20 + 10 * i, 100 + 10 * min(i, 16 - i)] for i in range(1, 16)]
         ("e", [[110, 115], [105, 118], [100, 120], [95, 118], [90, 115]]),
     ],
 )
-def test_polygons(mask_type, closing):
-    outline = mask_outline(upright_face(), mask_type)
+def test_polygons(upright_landmarks, mask_type, closing):
+    outline = mask_outline(upright_landmarks, mask_type)
     assert isinstance(outline, Polygon)
     assert outline.points.dtype == np.int32
     assert outline.points.tolist() == JAW + closing
@@ -49,14 +35,14 @@ def test_polygons(mask_type, closing):
         ("f", Ellipse((101.0, 143.25), (80, 73))),  # top 90 + 0.33 * 50 = 106.5
     ],
 )
-def test_ellipses(mask_type, expected):
-    outline = mask_outline(upright_face(), mask_type)
+def test_ellipses(upright_landmarks, mask_type, expected):
+    outline = mask_outline(upright_landmarks, mask_type)
     assert outline.centre == pytest.approx(expected.centre)
     assert outline.size == expected.size
 
 
-def test_default_is_type_a():
-    default, a = mask_outline(upright_face()), mask_outline(upright_face(), "a")
+def test_default_is_type_a(upright_landmarks):
+    default, a = mask_outline(upright_landmarks), mask_outline(upright_landmarks, "a")
     assert default.points.tolist() == a.points.tolist()
 
 
@@ -66,15 +52,14 @@ def test_refuses_what_is_no_landmarks(bad):
         mask_outline(bad)
 
 
-def test_refuses_unknown_type():
+def test_refuses_unknown_type(upright_landmarks):
     with pytest.raises(ValueError, match="'g' came"):
-        mask_outline(upright_face(), "g")
+        mask_outline(upright_landmarks, "g")
 
 
 @pytest.mark.parametrize("mask_type", ["b", "d", "f"])
-def test_refuses_an_upside_down_ellipse(mask_type):
-    face = upright_face()
-    face[:, 1] = 300 - face[:, 1]
+def test_refuses_an_upside_down_ellipse(upright_landmarks, mask_type):
+    face = upright_landmarks * [1, -1] + [0, 300]
     with pytest.raises(ValueError, match="upright"):
         mask_outline(face, mask_type)
 

@@ -31,7 +31,8 @@ def test_detections_round_trip(tmp_path):
     kept = cached_detection(again, "aa", name)
     assert kept.detector_pass == 1
     assert [face.box for face in kept.faces] == [(1, 2, 3, 4), (-5, 0, 9, 9)]
-    assert all((a.landmarks == b.landmarks).all() for a, b in zip(kept.faces, found.faces))
+    for ours, first in zip(kept.faces, found.faces, strict=True):
+        assert (ours.landmarks == first.landmarks).all()
     assert kept.faces[0].landmarks.dtype == np.int32
     assert cached_detection(again, "bb", name) == nothing
     assert cached_detection(again, "cc", name) is None
