@@ -43,9 +43,9 @@ _AGE_BOUNDS = (1, 4, 13, 20, 31, 46, 61, 91)
 _SKINS = (
     ((222, 178, 150), (248, 214, 192)),
     ((92, 60, 44), (136, 94, 68)),
-    ((226, 184, 140), (246, 212, 168)),
-    ((156, 108, 74), (192, 142, 102)),
-    ((192, 148, 106), (222, 178, 136)),
+    ((222, 182, 150), (244, 212, 182)),
+    ((146, 104, 80), (188, 144, 112)),
+    ((188, 150, 120), (222, 182, 148)),
 )
 _DARK_HAIR = ((24, 20, 20), (40, 30, 26), (58, 40, 30))
 _HAIRS = (
@@ -156,11 +156,11 @@ def draw_person(seed: int, identity: int, youngest: int = 1) -> DrawnPerson:
         eye_spacing=between(0.39, 0.47),
         eye_width=between(0.175, 0.215) + 0.008 * sex,
         eye_height=between(0.40, 0.54) + 0.03 * sex - 0.05 * (race == 2),
-        eye_slant=between(-0.03, 0.035) + 0.02 * (race == 2),
+        eye_slant=between(-0.03, 0.02) + 0.012 * (race == 2),
         brow_height=between(0.25, 0.34) + 0.02 * sex,
         brow_thickness=between(0.055, 0.085) - 0.022 * sex,
         brow_arch=between(0.02, 0.07) + 0.025 * sex,
-        brow_slant=between(-0.05, 0.05),
+        brow_slant=between(-0.015, 0.06),
         nose_length=between(0.60, 0.72),
         nose_width=between(0.21, 0.26) + 0.03 * (race == 1),
         mouth_height=between(0.30, 0.36),
@@ -219,7 +219,7 @@ def _scene(rng: np.random.Generator) -> _Scene:
         contrast=rng.uniform(0.22, 0.4),
         exposure=rng.uniform(0.86, 1.08),
         warmth=rng.uniform(-0.04, 0.04),
-        smile=rng.uniform(-0.1, 1.0),
+        smile=rng.uniform(0.15, 1.0),
         mouth_open=rng.uniform(0, 0.12) * (rng.uniform() < 0.4),
         eyelids=rng.uniform(0.88, 1.08),
         brow_raise=rng.uniform(-0.015, 0.03),
@@ -395,7 +395,9 @@ def _render(
         1.02
         - scene.contrast * 0.9
         + scene.contrast * (1.05 * depth)
-        + scene.contrast * 0.55 * (scene.light[0] * across[None, :] + scene.light[1] * down[:, None])
+        + scene.contrast
+        * 0.55
+        * (scene.light[0] * across[None, :] + scene.light[1] * down[:, None])
     ).astype(np.float32)
 
     # Hair behind the head, neck, clothes.
@@ -407,11 +409,13 @@ def _render(
     hair_light = (0.55 + 0.5 * lit)[..., None] * hair
     x, y = _arch(2.25, 33)
     wave = 1 + 0.035 * np.sin(np.arange(33) * 2.4 + person.identity) * curls
-    crown_x, crown_y = x * (width + volume) * wave, -y * (skull + volume) * wave
     length = person.hair_length * float(np.clip((age - 1) / 7, 0, 1)) * (1 - 0.35 * old)
+    sides = volume if length > 0.5 else 0.03 + 0.5 * volume * curls
+    crown_x = x * (width + sides + (volume - sides) * y) * wave
+    crown_y = -y * (skull + volume) * wave
     if length > 0.5:
-        flare = width + volume + 0.05 + 0.06 * np.linspace(0, 1, 8)
-        fall = np.linspace(0, length, 8)
+        fall = np.linspace(0, length, 12)
+        flare = width + volume + 0.10 * fall / length - 0.16 * (fall / length) ** 6
         back = place(
             np.concatenate([-flare[::-1], crown_x, flare]),
             np.concatenate([fall[::-1], crown_y, fall]),
@@ -428,10 +432,14 @@ def _render(
     u = np.linspace(-1, 1, 21)
     collar = place(
         np.concatenate([u * shoulder, [shoulder + 0.3, -shoulder - 0.3]]),
-        np.concatenate([chin + 0.42 + 0.5 * np.abs(u) ** 3 + 0.28 * np.exp(-((u / 0.3) ** 4)), [4, 4]]),
+        np.concatenate(
+            [chin + 0.42 + 0.5 * np.abs(u) ** 3 + 0.28 * np.exp(-((u / 0.3) ** 4)), [4, 4]]
+        ),
         -0.4,
     )
-    _paint(canvas, [collar], np.array(scene.clothes, np.float32) * glow[..., None], blur=0.012 * unit)
+    _paint(
+        canvas, [collar], np.array(scene.clothes, np.float32) * glow[..., None], blur=0.012 * unit
+    )
     _paint(
         canvas,
         [_stroke(collar[4:17], 0.07 * unit, 0)],
@@ -443,14 +451,20 @@ def _render(
     if has_hair and not bald:
         cap = place(
             np.concatenate([crown_x, [width * 0.99, -width * 0.99]]),
-            np.concatenate([crown_y, [0.22, 0.22]]),
+            np.concatenate([crown_y, [0.10, 0.10]]),
             -0.25,
         )
         _paint(canvas, [cap], hair_light * 0.9, blur=0.012 * unit)
     if length < 0.5 or person.hair_style == "swept_back":
-        ears = [_ellipse(place(s * (width + 0.03), 0.2, -0.3), (0.13 * unit, 0.27 * unit)) for s in (-1, 1)]
+        ears = [
+            _ellipse(place(s * (width + 0.03), 0.2, -0.3), (0.13 * unit, 0.27 * unit))
+            for s in (-1, 1)
+        ]
         _paint(canvas, ears, skin * (0.88, 0.80, 0.78))
-        inner = [_ellipse(place(s * (width + 0.05), 0.19, -0.3), (0.06 * unit, 0.16 * unit)) for s in (-1, 1)]
+        inner = [
+            _ellipse(place(s * (width + 0.05), 0.19, -0.3), (0.06 * unit, 0.16 * unit))
+            for s in (-1, 1)
+        ]
         _paint(canvas, inner, skin_dark, alpha=0.4, blur=0.02 * unit)
 
     # The head: one outline, one map of light and one of redness, both sums of soft spots.
@@ -480,11 +494,11 @@ def _render(
             (s * eye_x, -0.01, 0.02, eye_width * 1.25, 0.14, -0.14, 0.015),
             (s * eye_x, brow_y * 0.52, 0.05, eye_width * 1.05, 0.06, -0.10, 0),
             (s * eye_x, 0.17 + 0.02 * old, 0.03, eye_width * 0.9, 0.05, -0.05 - 0.10 * old, 0.01),
-            (s * 0.55, 0.46, 0.05, 0.2, 0.17, 0.06, 0.045 + 0.04 * child + 0.03 * female * grown),
+            (s * 0.55, 0.46, 0.05, 0.2, 0.17, 0.06, 0.03 + 0.025 * child + 0.025 * female * grown),
             (s * 0.62, 0.95, -0.1, 0.16, 0.3, -0.07 + 0.07 * child, 0),
             (s * 0.8, -0.45, -0.12, 0.16, 0.3, -0.06, 0),
             (s * nose_width * 0.85, nose_y - 0.03, 0.22, 0.055, 0.06, 0.05, 0.025),
-            (s * mouth_width * 1.18, mouth_y - 0.05 * scene.smile, 0.03, 0.05, 0.07, -0.10, 0),
+            (s * mouth_width * 1.18, mouth_y - 0.11 * scene.smile, 0.03, 0.05, 0.07, -0.10, 0),
         ]
         if female and grown > 0.5:
             spots.append((s * eye_x, -0.10, 0.03, eye_width * 0.95, 0.05, -0.10, 0.03))
@@ -505,11 +519,11 @@ def _render(
     fine = max(0.012 * unit, 0.5)
     if person.freckles > 0 and age > 4:
         spread = strand_rng.uniform((-0.75, 0.15), (0.75, 0.55), (int(40 * person.freckles), 2))
-        dots = [_ellipse(place(px, py, 0.1), (0.013 * unit,) * 2, 6) for px, py in spread]
+        dots = [_ellipse(place(px, py, 0.1), (0.011 * unit,) * 2, 6) for px, py in spread]
         if dots:
-            _paint(canvas, dots, skin * (0.70, 0.55, 0.45), alpha=0.5, blur=0.3)
+            _paint(canvas, dots, skin * (0.72, 0.60, 0.50), alpha=0.4, blur=0.3)
     if age > 12:
-        _paint(canvas, [_ellipse(place(*person.mole, 0.05), (0.024 * unit,) * 2, 8)], skin_dark, 0.8)
+        _paint(canvas, [_ellipse(place(*person.mole, 0.05), (0.02 * unit,) * 2, 8)], skin_dark, 0.8)
 
     # Lines of age.
     wrinkles: list[np.ndarray] = []
@@ -517,45 +531,54 @@ def _render(
         u = np.linspace(-1, 1, 13)
         for step in range(1 + int(3 * old)):
             y = brow_y - 0.16 - 0.11 * step
-            wrinkles.append(_stroke(place(u * (0.52 - 0.04 * step), y + 0.035 * u**2, 0.1), 0.026 * unit))
+            wrinkles.append(
+                _stroke(place(u * (0.52 - 0.04 * step), y + 0.035 * u**2, 0.1), 0.026 * unit)
+            )
         t = np.linspace(0, 1, 9)
         for s in (-1, 1):
             for fan in (-0.5, 0.05, 0.6):
                 start = eye_x + eye_width + 0.03
                 wrinkles.append(
-                    _stroke(place(s * (start + 0.15 * t), 0.02 + fan * 0.17 * t, -0.02), 0.02 * unit)
+                    _stroke(
+                        place(s * (start + 0.15 * t), 0.02 + fan * 0.17 * t, -0.02), 0.02 * unit
+                    )
                 )
             wrinkles.append(
-                _stroke(place(s * (eye_x + eye_width * np.linspace(-0.9, 0.9, 9)),
-                              0.17 + 0.055 * np.sin(np.pi * t), 0.03), 0.022 * unit)
+                _stroke(
+                    place(
+                        s * (eye_x + eye_width * np.linspace(-0.9, 0.9, 9)),
+                        0.17 + 0.055 * np.sin(np.pi * t),
+                        0.03,
+                    ),
+                    0.022 * unit,
+                )
             )
             wrinkles.append(
-                _stroke(place(s * (nose_width + 0.04 + 0.26 * t**1.3),
-                              nose_y - 0.06 + (mouth_y - nose_y + 0.12) * t, 0.1), 0.032 * unit)
+                _stroke(
+                    place(
+                        s * (nose_width + 0.04 + 0.26 * t**1.3),
+                        nose_y - 0.06 + (mouth_y - nose_y + 0.12) * t,
+                        0.1,
+                    ),
+                    0.032 * unit,
+                )
             )
-            wrinkles.append(
-                _stroke(place(s * (0.05 + 0.02 * t), brow_y + 0.02 + 0.15 * t, 0.1), 0.02 * unit)
-            )
-        _paint(canvas, wrinkles, skin_dark, alpha=0.2 + 0.5 * old, blur=fine * 0.8)
+        _paint(canvas, wrinkles, skin_dark, alpha=0.15 + 0.33 * old, blur=fine * 0.9)
 
     # Facial hair.
     smile = scene.smile
     beard = person.beard * float(np.clip((age - 17) / 8, 0, 1))
     if beard > 0:
-        low = y_low = np.linspace(0.12, 0.88, 33)
         x, y = _arch(jaw, 41)
-        keep = slice(2, 39)
-        outer_x, outer_y = x[keep] * width * 0.985, y[keep] * chin * 0.995
-        inner_x = x[keep] * 0.62
-        inner_y = mouth_y + 0.02 - 0.42 * np.abs(x[keep]) ** 2.5 * 1.4
-        del low, y_low
+        x, y = x[3:38], y[3:38]
+        outer_x, outer_y = x * width * 0.985, y * chin * 0.99
+        inner_x = outer_x * (0.90 - 0.26 * y**2)
+        inner_y = outer_y - y**2 * (chin - mouth_y - lip - 0.12)
         area = place(
-            np.concatenate([outer_x, inner_x[::-1]]),
-            np.concatenate([outer_y, np.minimum(inner_y, outer_y)[::-1]]),
-            0.05,
+            np.concatenate([outer_x, inner_x[::-1]]), np.concatenate([outer_y, inner_y[::-1]]), 0.05
         )
-        strength = 0.28 + 0.6 * max(0.0, beard - 0.45) / 0.55
-        _paint(canvas, [area], _mix(brow_hair, skin_dark, 0.3), alpha=strength, blur=0.05 * unit)
+        strength = 0.25 + 0.6 * max(0.0, beard - 0.45) / 0.55
+        _paint(canvas, [area], _mix(brow_hair, skin_dark, 0.3), alpha=strength, blur=0.04 * unit)
         u = np.linspace(-1, 1, 15)
         moustache = _stroke(
             place(u * mouth_width * 1.02, mouth_y - lip - 0.075 + 0.10 * np.abs(u) ** 1.6, 0.18),
@@ -568,7 +591,9 @@ def _render(
     t = np.linspace(-0.5, 1.0, 11) * np.pi / 2
     wings = [
         _stroke(
-            place(s * (nose_width - 0.075 + 0.08 * np.cos(t)), nose_y - 0.07 + 0.085 * np.sin(t), 0.2),
+            place(
+                s * (nose_width - 0.075 + 0.08 * np.cos(t)), nose_y - 0.07 + 0.085 * np.sin(t), 0.2
+            ),
             0.03 * unit,
         )
         for s in (-1, 1)
@@ -582,28 +607,38 @@ def _render(
 
     # Mouth.
     u = np.linspace(-1, 1, 25)
-    wide = mouth_width * (1 + 0.16 * smile)
+    wide = mouth_width * (1 + 0.18 * smile)
     bow = np.sqrt(np.maximum(1 - u**2, 0))
-    middle = mouth_y + 0.02 * smile - 0.085 * smile * u**2
+    middle = mouth_y + 0.045 * smile - (0.015 + 0.15 * smile) * u**2
     opened = (scene.mouth_open + 0.05 * max(0.0, smile - 0.6)) * bow
     upper = middle - lip * bow**1.3 * (1 - 0.28 * np.exp(-((u / 0.16) ** 2))) - 0.25 * opened
     upper_in, lower_in = middle - 0.25 * opened, middle + 0.75 * opened
-    lower = lower_in + lip * 1.2 * bow**1.1
+    lower = lower_in + lip * 1.2 * bow**1.4
     depth_mouth = 0.16 - 0.1 * u**2
     lips = _mix(skin * (0.86, 0.58, 0.56), (176, 52, 66), 0.45 * female * grown)
 
     def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return np.concatenate([place(u * wide, first, depth_mouth), place(u * wide, second, depth_mouth)[::-1]])
+        return np.concatenate(
+            [place(u * wide, first, depth_mouth), place(u * wide, second, depth_mouth)[::-1]]
+        )
 
     _paint(canvas, [between(upper, lower)], lips * 0.96, blur=fine * 0.6)
     _paint(canvas, [between(upper, upper_in)], lips * 0.82, blur=fine)
     gleam = place(u[7:18] * wide * 0.9, lower_in[7:18] + lip * 0.45, 0.18)
-    _paint(canvas, [_stroke(gleam, lip * 0.5 * unit)], _mix(lips, (255, 236, 230), 0.5), 0.5, fine * 1.5)
+    _paint(
+        canvas,
+        [_stroke(gleam, lip * 0.5 * unit)],
+        _mix(lips, (255, 236, 230), 0.5),
+        0.5,
+        fine * 1.5,
+    )
     if opened.max() > 0.02:
         _paint(canvas, [between(upper_in, lower_in)], (70, 26, 28))
-        _paint(canvas, [between(upper_in, upper_in + 0.62 * opened)], (240, 236, 228), blur=fine * 0.5)
+        _paint(
+            canvas, [between(upper_in, upper_in + 0.62 * opened)], (240, 236, 228), blur=fine * 0.5
+        )
     line = _stroke(place(u * wide * 1.03, upper_in, depth_mouth), 0.03 * unit)
-    _paint(canvas, [line], skin_dark * 0.62, alpha=0.85, blur=fine * 0.6)
+    _paint(canvas, [line], skin_dark * 0.62, 0.85 if opened.max() <= 0.02 else 0.4, fine * 0.6)
 
     # Eyes.
     u = np.linspace(-1, 1, 17)
@@ -614,14 +649,18 @@ def _render(
         under = eye_height * 0.62 * (1 - u**2) + tilt - 0.02 * smile * (1 - u**2)
         eye_z = 0.06 - 0.1 * (u * s + 1)
         rim = np.concatenate([place(ex, lid, eye_z), place(ex, under, eye_z)[::-1]])
-        _paint(canvas, [rim], np.array((236, 232, 228), np.float32) * min(1.0, 0.92 * scene.exposure))
+        _paint(
+            canvas, [rim], np.array((236, 232, 228), np.float32) * min(1.0, 0.92 * scene.exposure)
+        )
         found = _coverage(side, [rim], 0)
         if found is None:
             continue
         white = np.zeros((side, side), np.float32)
         white[found[1]] = found[0] / np.float32(255)
         radius = eye_width * 0.47 * unit
-        centre = place(s * eye_x, -0.12 * eye_height, 0.05) + np.array(scene.gaze) * (0.5, 0.2) * radius
+        centre = (
+            place(s * eye_x, -0.12 * eye_height, 0.05) + np.array(scene.gaze) * (0.5, 0.2) * radius
+        )
         iris = np.array(person.eyes, np.float32)
         _paint(canvas, [_ellipse(centre, (radius, radius))], iris * 0.55, inside=white, blur=0.4)
         _paint(canvas, [_ellipse(centre, (radius * 0.82,) * 2)], iris, inside=white, blur=0.6)
@@ -631,19 +670,42 @@ def _render(
         spark = centre + np.array([0.35 * np.sign(scene.light[0]), -0.35]) * radius
         _paint(canvas, [_ellipse(spark, (radius * 0.22,) * 2, 10)], (255, 255, 255), alpha=0.9)
         lashes = _stroke(place(ex, lid, eye_z), (0.032 + 0.022 * female * grown) * unit, 0.6)
-        _paint(canvas, [lashes], _mix(skin_dark * 0.4, (16, 12, 12), 0.4 + 0.5 * female * grown), 0.92, 0.35)
-        if female and grown > 0.5:
+        _paint(
+            canvas,
+            [lashes],
+            _mix(skin_dark * 0.4, (16, 12, 12), 0.4 + 0.5 * female * grown),
+            0.92,
+            0.35,
+        )
+        if female and grown > 0.5 and age < 60:
             wing_u = np.linspace(0, 1, 5)
-            flick = place(s * (eye_x + eye_width * (0.9 + 0.3 * wing_u)), tilt[-1 if s > 0 else 0] - 0.05 * wing_u, -0.05)
+            flick = place(
+                s * (eye_x + eye_width * (0.9 + 0.3 * wing_u)),
+                tilt[-1 if s > 0 else 0] - 0.05 * wing_u,
+                -0.05,
+            )
             _paint(canvas, [_stroke(flick, 0.035 * unit)], (20, 14, 14), 0.85, 0.35)
-        _paint(canvas, [_stroke(place(ex, under, eye_z), 0.02 * unit)], skin_dark * 0.7, 0.5, fine * 0.7)
+        _paint(
+            canvas,
+            [_stroke(place(ex, under, eye_z), 0.02 * unit)],
+            skin_dark * 0.7,
+            0.5,
+            fine * 0.7,
+        )
         fold = place(ex * 1.0, lid - 0.055 - 0.02 * (1 - old), eye_z)
-        _paint(canvas, [_stroke(fold, 0.022 * unit)], skin_dark, 0.55 - 0.25 * (person.race == 2), fine)
+        _paint(
+            canvas, [_stroke(fold, 0.022 * unit)], skin_dark, 0.55 - 0.25 * (person.race == 2), fine
+        )
 
         # Brow, from the nose outwards.
         t = np.linspace(0, 1, 15)
         bx = s * (eye_x - eye_width * 1.02 + eye_width * 2.32 * t)
-        by = brow_y - person.brow_arch * np.sin(np.pi * t**1.25) + person.brow_slant * (t - 0.5) + 0.04 * t**3
+        by = (
+            brow_y
+            - person.brow_arch * np.sin(np.pi * t**1.25)
+            + person.brow_slant * (t - 0.5)
+            + 0.04 * t**3
+        )
         thick = person.brow_thickness * (1 - 0.25 * child) * (1.1 - 0.75 * t**2) * unit * 1.15
         brow = _stroke(place(bx, by, 0.1 - 0.14 * t), thick, 0.35)
         _paint(canvas, [brow], brow_hair, 0.9 - 0.3 * child - 0.1 * female, fine * 0.9)
@@ -653,7 +715,7 @@ def _render(
         t = np.linspace(-1, 1, 33)
         arch = np.maximum(1 - np.abs(t) ** 2.6, 0)
         temple = -0.12 - 0.25 * recession
-        front_x = t * width * (1.0 - 0.10 * arch ** 2)
+        front_x = t * width * (1.0 - 0.10 * arch**2)
         if person.hair_style == "fringe":
             low = min(hairline, 0.54 + 0.5 * recession)
             front_y = temple + (-low - temple) * np.maximum(1 - np.abs(t) ** 6, 0) ** 0.8
@@ -662,14 +724,19 @@ def _render(
             front_y = temple + (-hairline - temple) * arch**0.75
             front_y = front_y + person.hair_peak * np.exp(-((t / 0.22) ** 2))
             if person.hair_style == "side_parted":
-                front_y = front_y - 0.16 * np.exp(-(((t - person.hair_part) / 0.2) ** 2)) + 0.08 * arch
+                front_y = (
+                    front_y - 0.16 * np.exp(-(((t - person.hair_part) / 0.2) ** 2)) + 0.08 * arch
+                )
             elif curls:
                 front_y = front_y + 0.03 * np.sin(t * 23 + person.identity)
         if bald:
             # A wreath is left: the two sides only, high to the ears.
             for s in (-1, 1):
                 wreath = place(
-                    s * np.array([width * 1.05, width * 1.07, width * 0.93, width * 0.86, width * 0.95]),
+                    s
+                    * np.array(
+                        [width * 1.05, width * 1.07, width * 0.93, width * 0.86, width * 0.95]
+                    ),
                     np.array([0.12, -0.5, -0.72, -0.45, 0.08]),
                     -0.25,
                 )
@@ -685,16 +752,25 @@ def _render(
             inside[head_only[1]] = head_only[0] / np.float32(255)
             _paint(canvas, [shadow], skin_dark, alpha=0.35, blur=0.035 * unit, inside=inside)
             _paint(canvas, [area], hair_light, blur=0.014 * unit)
-            _strands(canvas, crown_points, fringe_points, hair, unit, strand_rng, curls, person.hair_part)
+            _strands(
+                canvas, crown_points, fringe_points, hair, unit, strand_rng, curls, person.hair_part
+            )
         if length > 0.5 and person.hair_style != "swept_back":
             # Locks fall in front of the ears.
             for s in (-1, 1):
                 fall = np.linspace(-0.5, length, 12)
                 bend = 0.03 * np.sin(fall * (9 if curls else 3) + person.identity)
-                outer = width + volume + 0.08 + bend
+                outer = width + volume + 0.05 * fall + bend * np.clip(fall, 0, 1)
+                above = np.clip(-fall / (skull + volume), 0, 1)
+                outer = np.where(
+                    fall < 0, (width + volume) * (1 - above**2.25) ** (1 / 2.25), outer
+                )
+                outer = outer - 0.14 * np.clip(fall / length, 0, 1) ** 6
                 inner = width * 0.90 - 0.06 * np.clip(fall, 0, 1) + bend
                 inner = np.where(fall > chin * 0.6, np.minimum(inner, width * 0.86), inner)
-                lock = np.concatenate([place(s * outer, fall, -0.25), place(s * inner, fall, -0.15)[::-1]])
+                lock = np.concatenate(
+                    [place(s * outer, fall, -0.25), place(s * inner, fall, -0.15)[::-1]]
+                )
                 _paint(canvas, [lock], hair_light * 0.94, blur=0.014 * unit)
                 parts = np.linspace(0.15, 0.85, 6)[:, None]
                 lines = inner + parts * (outer - inner)
@@ -707,7 +783,11 @@ def _render(
         for s in (-1, 1):
             ring = _ellipse(place(s * eye_x, 0.035, 0.12), (0.31 * unit, 0.235 * unit), 33)
             rims.append(_stroke(np.concatenate([ring, ring[:1]]), 0.036 * unit, 0))
-            arm = place(s * np.array([eye_x + 0.31, 0.9 * width, width]), [0.0, -0.03, -0.02], [0.1, -0.1, -0.25])
+            arm = place(
+                s * np.array([eye_x + 0.31, 0.9 * width, width]),
+                [0.0, -0.03, -0.02],
+                [0.1, -0.1, -0.25],
+            )
             rims.append(_stroke(arm, 0.03 * unit, 0))
         bridge = place(np.linspace(-eye_x + 0.3, eye_x - 0.3, 5), [0.02, 0, -0.01, 0, 0.02], 0.2)
         rims.append(_stroke(bridge, 0.034 * unit, 0))
@@ -732,7 +812,10 @@ def _render(
         area = place(np.r_[low_x, rim_x], np.r_[low_y, rim_y], np.r_[low_z, rim_z])
         _paint(canvas, [area], cloth)
         pleats = [
-            _stroke(place(np.linspace(-0.75, 0.75, 9) * width, np.linspace(0, 0, 9) + fold, 0.1), 0.025 * unit)
+            _stroke(
+                place(np.linspace(-0.75, 0.75, 9) * width, np.linspace(0, 0, 9) + fold, 0.1),
+                0.025 * unit,
+            )
             for fold in (nose_y + 0.02, nose_y + 0.25, nose_y + 0.48)
         ]
         _paint(canvas, pleats, np.array(scene.mask) * 0.72, 0.6, fine)
@@ -764,7 +847,9 @@ def _strands(
     for start, end in zip(starts, ends, strict=True):
         line = start + t * (end - start)
         if curls:
-            line = line + 0.03 * unit * np.stack([np.sin(t[:, 0] * 22), np.cos(t[:, 0] * 22)], axis=1)
+            line = line + 0.03 * unit * np.stack(
+                [np.sin(t[:, 0] * 22), np.cos(t[:, 0] * 22)], axis=1
+            )
         strands.append(_stroke(line, 0.028 * unit))
     _paint(canvas, strands[::2], hair * 1.3 + 16, 0.35, 0.012 * unit)
     _paint(canvas, strands[1::2], hair * 0.55, 0.4, 0.012 * unit)
