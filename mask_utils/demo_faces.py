@@ -177,7 +177,7 @@ def draw_person(seed: int, identity: int, youngest: int = 1) -> DrawnPerson:
         greying=between(-8, 8),
         glasses=between(0, 1) < 0.12,
         freckles=between(0, 1) * (between(0, 1) < (0.35 if race == 0 else 0.05)),
-        mole=(between(0.35, 0.75) * (-1) ** rng.integers(2), (-0.46, 0.38)[rng.integers(2)]),
+        mole=(between(0.35, 0.75) * (-1, 1)[rng.integers(2)], (-0.46, 0.38)[rng.integers(2)]),
         skin=tuple(int(value) for value in np.clip(skin, 30, 250)),
         hair=one_of(_HAIRS[race], 5),
         eyes=one_of(_EYES[race], 7),
@@ -220,7 +220,7 @@ def _scene(rng: np.random.Generator) -> _Scene:
         exposure=rng.uniform(0.86, 1.08),
         warmth=rng.uniform(-0.04, 0.04),
         smile=rng.uniform(0.15, 1.0),
-        mouth_open=rng.uniform(0, 0.12) * (rng.uniform() < 0.4),
+        mouth_open=rng.uniform(0.04, 0.12) * (rng.uniform() < 0.3),
         eyelids=rng.uniform(0.88, 1.08),
         brow_raise=rng.uniform(-0.015, 0.03),
         gaze=tuple(rng.uniform(-0.25, 0.25, 2)),
@@ -433,11 +433,12 @@ def _sit(person: DrawnPerson, scene: _Scene, size: int, age: int) -> _Sitting:
     child = float(np.clip((17 - age) / 15, 0, 1))
     grown = float(np.clip((age - 14) / 8, 0, 1))
     old = float(np.clip((age - 38) / 42, 0, 1))
+    infant = float(np.clip((3 - age) / 3, 0, 1))
     grey = float(np.clip((age - 42 + person.greying) / 26, 0, 1))
     skin = np.array(person.skin, np.float32)
     shade = skin * (0.52, 0.42, 0.40)
-    eye_width = person.eye_width * (1 + 0.14 * child)
-    nose_y = person.nose_length - 0.12 * child + 0.03 * old
+    eye_width = person.eye_width * (1 + 0.20 * child)
+    nose_y = person.nose_length - 0.15 * child + 0.03 * old
     origin = np.array([side / 2, side / 2 - 0.09 * unit]) + np.array(scene.shift) * size
 
     # Background: brighter where the light comes from.
@@ -464,24 +465,24 @@ def _sit(person: DrawnPerson, scene: _Scene, size: int, age: int) -> _Sitting:
         woman=grown * person.sex,
         # Children: small faces under high foreheads, large eyes, short noses and chins.
         width=person.face_width * (1 - 0.04 * child),
-        chin=person.chin - 0.24 * child + 0.02 * old,
+        chin=person.chin - 0.29 * child + 0.02 * old,
         jaw=person.jaw + 0.12 * child,
-        skull=person.skull + 0.06 * child,
-        eye_x=person.eye_spacing * (1 + 0.03 * child),
+        skull=person.skull + 0.10 * child,
+        eye_x=person.eye_spacing * (1 + 0.05 * child),
         eye_width=eye_width,
         eye_height=eye_width * person.eye_height * (1 + 0.12 * child - 0.18 * old) * scene.eyelids,
         brow_y=-person.brow_height - scene.brow_raise - 0.01 * child,
         nose_y=nose_y,
-        nose_width=person.nose_width * (1 - 0.12 * child) * (1 + 0.06 * old),
+        nose_width=person.nose_width * (1 - 0.18 * child) * (1 + 0.06 * old),
         mouth_y=nose_y + person.mouth_height * (1 - 0.14 * child),
-        mouth_width=person.mouth_width * (1 - 0.12 * child),
+        mouth_width=person.mouth_width * (1 - 0.18 * child),
         lip=person.lip * (1 - 0.3 * old) * (1 - 0.1 * child),
         recession=0.34 * person.baldness * float(np.clip((age - 28) / 35, 0, 1)),
         hair_volume=person.hair_volume * (1 - 0.45 * child) * (1 - 0.25 * old),
         hair_length=person.hair_length * float(np.clip((age - 1) / 7, 0, 1)) * (1 - 0.35 * old),
         skin=skin,
         shade=shade,
-        hair=_mix(person.hair, (206, 204, 202), 0.88 * grey),
+        hair=_mix(_mix(person.hair, (206, 204, 202), 0.88 * grey), skin, 0.7 * infant),
         brow_hair=_mix(_mix(person.hair, (190, 188, 186), 0.6 * grey), shade, 0.2),
     )
 
@@ -492,10 +493,6 @@ def _long_haired(m: _Sitting) -> bool:
 
 def _bald(m: _Sitting) -> bool:
     return m.recession > 0.24
-
-
-def _no_hair_yet(m: _Sitting) -> bool:
-    return m.age < 2 and m.person.sex == 0
 
 
 def _lit_hair(m: _Sitting) -> np.ndarray:
@@ -524,7 +521,7 @@ def _draw_hair_behind(m: _Sitting) -> None:
             -0.35,
         )
         _paint(m.canvas, [back], _lit_hair(m) * 0.72, blur=0.01 * m.unit)
-    if not _no_hair_yet(m) and not _bald(m):
+    if not _bald(m):
         cap = m.place(
             np.concatenate([crown_x, [m.width * 0.99, -m.width * 0.99]]),
             np.concatenate([crown_y, [0.10, 0.10]]),
@@ -684,7 +681,9 @@ def _draw_mouth(m: _Sitting) -> None:
     wide = m.mouth_width * (1 + 0.18 * smile)
     bow = np.sqrt(np.maximum(1 - u**2, 0))
     middle = m.mouth_y + 0.045 * smile - (0.015 + 0.15 * smile) * u**2
-    gap = (m.scene.mouth_open + 0.05 * max(0.0, smile - 0.6)) * bow
+    gap = m.scene.mouth_open + 0.06 * max(0.0, smile - 0.5)
+    parted = gap > 0.03
+    gap = gap * bow * parted
     upper_in, lower_in = middle - 0.25 * gap, middle + 0.75 * gap
     upper = upper_in - m.lip * bow**1.3 * (1 - 0.28 * np.exp(-((u / 0.16) ** 2)))
     lower = lower_in + m.lip * 1.2 * bow**1.4
@@ -699,7 +698,6 @@ def _draw_mouth(m: _Sitting) -> None:
     gleam = m.place(u[7:18] * wide * 0.9, lower_in[7:18] + m.lip * 0.45, 0.18)
     gleam = _stroke(gleam, m.lip * 0.5 * m.unit)
     _paint(m.canvas, [gleam], _mix(lips, (255, 236, 230), 0.5), 0.5, m.fine * 1.5)
-    parted = gap.max() > 0.02
     if parted:
         teeth = between(upper_in, upper_in + 0.62 * gap)
         _paint(m.canvas, [between(upper_in, lower_in)], (70, 26, 28))
@@ -781,8 +779,6 @@ def _hairline(m: _Sitting) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_hair_in_front(m: _Sitting, head: np.ndarray) -> None:
-    if _no_hair_yet(m):
-        return
     if _bald(m):
         # A wreath is left, from the temples down to the ears.
         x = np.array([1.05, 1.07, 0.93, 0.86, 0.95]) * m.width
