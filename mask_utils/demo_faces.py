@@ -338,7 +338,12 @@ def draw_face(
 
     Returns:
         uint8 RGB (size, size, 3), 0-255; the same arguments give the same pixels.
+
+    Raises:
+        ValueError: size is below 32, or picture or seed is below 0.
     """
+    if size < 32:
+        raise ValueError(f"size: expected 32 or more pixels, {size} came")
     rng = np.random.default_rng((_PICTURE, seed, person.identity, picture))
     return _render(person, _scene(rng), rng, size, person.age if age is None else age)
 
@@ -438,7 +443,7 @@ def _sit(person: DrawnPerson, scene: _Scene, size: int, age: int) -> _Sitting:
     skin = np.array(person.skin, np.float32)
     shade = skin * (0.52, 0.42, 0.40)
     eye_width = person.eye_width * (1 + 0.20 * child)
-    nose_y = person.nose_length - 0.15 * child + 0.03 * old
+    nose_y = person.nose_length - 0.11 * child + 0.03 * old
     origin = np.array([side / 2, side / 2 - 0.09 * unit]) + np.array(scene.shift) * size
 
     # Background: brighter where the light comes from.
@@ -465,7 +470,7 @@ def _sit(person: DrawnPerson, scene: _Scene, size: int, age: int) -> _Sitting:
         woman=grown * person.sex,
         # Children: small faces under high foreheads, large eyes, short noses and chins.
         width=person.face_width * (1 - 0.04 * child),
-        chin=person.chin - 0.29 * child + 0.02 * old,
+        chin=person.chin - 0.20 * child + 0.02 * old,
         jaw=person.jaw + 0.12 * child,
         skull=person.skull + 0.10 * child,
         eye_x=person.eye_spacing * (1 + 0.05 * child),
@@ -482,7 +487,7 @@ def _sit(person: DrawnPerson, scene: _Scene, size: int, age: int) -> _Sitting:
         hair_length=person.hair_length * float(np.clip((age - 1) / 7, 0, 1)) * (1 - 0.35 * old),
         skin=skin,
         shade=shade,
-        hair=_mix(_mix(person.hair, (206, 204, 202), 0.88 * grey), skin, 0.7 * infant),
+        hair=_mix(_mix(person.hair, (190, 188, 186), 0.88 * grey), skin, 0.7 * infant),
         brow_hair=_mix(_mix(person.hair, (190, 188, 186), 0.6 * grey), shade, 0.2),
     )
 
@@ -532,13 +537,14 @@ def _draw_hair_behind(m: _Sitting) -> None:
 
 def _draw_shoulders(m: _Sitting) -> None:
     clothes = np.array(m.scene.clothes, np.float32)
-    neck = 0.62 - 0.1 * m.woman - 0.12 * m.child
+    neck = 0.62 - 0.1 * m.woman - 0.17 * m.child
     shoulder = 1.75 + 0.2 * (m.grown - m.woman) - 0.35 * m.child
     neck_x = np.array([-neck, -neck, -neck - 0.12, neck + 0.12, neck, neck])
     neck_y = np.array([0.8, m.chin + 0.35, m.chin + 0.7, m.chin + 0.7, m.chin + 0.35, 0.8])
-    _paint(m.canvas, [m.place(neck_x, neck_y, -0.4)], m.skin * (0.74, 0.68, 0.66))
+    column = m.place(neck_x, neck_y, -0.4)
+    _paint(m.canvas, [column], m.skin * (0.74, 0.68, 0.66))
     throat = _ellipse(m.place(0, m.chin + 0.08, -0.2), (0.6 * m.unit, 0.25 * m.unit))
-    _paint(m.canvas, [throat], m.shade, 0.45, 0.07 * m.unit)
+    _paint(m.canvas, [throat], m.shade, 0.6, 0.06 * m.unit, _window(len(m.canvas), column))
     u = np.linspace(-1, 1, 21)
     neckline = m.chin + 0.42 + 0.5 * np.abs(u) ** 3 + 0.28 * np.exp(-((u / 0.3) ** 4))
     body = m.place(
@@ -833,7 +839,9 @@ def _draw_lock(m: _Sitting, side: int) -> None:
     inner = m.width * 0.90 - 0.06 * down + bend
     inner = np.where(fall > m.chin * 0.6, np.minimum(inner, m.width * 0.86), inner)
     lock = [m.place(side * outer, fall, -0.25), m.place(side * inner, fall, -0.15)[::-1]]
-    _paint(m.canvas, [np.concatenate(lock)], _lit_hair(m) * 0.94, 1, 0.014 * m.unit)
+    _paint(m.canvas, [np.concatenate(lock)], _lit_hair(m) * 0.9, 1, 0.014 * m.unit)
+    edge = _stroke(m.place(side * (inner + 0.03), fall, -0.15), 0.09 * m.unit, 0.3)
+    _paint(m.canvas, [edge], m.hair * 0.35, 0.55, 0.025 * m.unit)
     strands = [
         _stroke(m.place(side * (inner + share * (outer - inner)), fall, -0.2), 0.02 * m.unit)
         for share in np.linspace(0.15, 0.85, 6)
@@ -881,12 +889,19 @@ def _draw_cloth_mask(m: _Sitting, colour: tuple[int, int, int]) -> None:
     _paint(m.canvas, pleats, cloth * 0.72, 0.6, m.fine)
 
 
+def _turn(m: _Sitting, size: int) -> np.ndarray:
+    """The affine map (2, 3) from the upright canvas to the picture."""
+    turn = cv2.getRotationMatrix2D(tuple(m.origin), np.degrees(m.scene.roll), 1.0)
+    turn[:, 2] -= (len(m.canvas) - size) / 2
+    return turn
+
+
 def _photograph(m: _Sitting, rng: np.random.Generator, size: int) -> np.ndarray:
     """Roll the head, crop to the picture's size, expose, add the sensor's noise."""
     scene = m.scene
-    turn = cv2.getRotationMatrix2D(tuple(m.origin), np.degrees(scene.roll), 1.0)
-    turn[:, 2] -= (len(m.canvas) - size) / 2
-    picture = cv2.warpAffine(m.canvas, turn, (size, size), borderMode=cv2.BORDER_REPLICATE)
+    picture = cv2.warpAffine(
+        m.canvas, _turn(m, size), (size, size), borderMode=cv2.BORDER_REPLICATE
+    )
     tint = np.array([1 + scene.warmth, 1.0, 1 - scene.warmth], np.float32) * scene.exposure
     grain = rng.standard_normal((size, size), np.float32) * np.float32(scene.noise)
     return np.clip(np.rint(picture * tint + grain[..., None]), 0, 255).astype(np.uint8)
@@ -921,7 +936,7 @@ class _Task(NamedTuple):
     picture: int
     width: int = 250
     height: int = 250
-    changes: dict = {}  # noqa: RUF012  fields of the scene that are not left to chance
+    changes: dict = {}  # fields of the scene that are not left to chance
 
 
 def _drawn_name(number: int) -> str:
