@@ -493,7 +493,7 @@ def _sit(person: DrawnPerson, scene: _Scene, size: int, age: int) -> _Sitting:
 
 
 def _long_haired(m: _Sitting) -> bool:
-    return m.hair_length > 0.5
+    return m.hair_length > 0.5 and not _bald(m)
 
 
 def _bald(m: _Sitting) -> bool:
