@@ -38,7 +38,7 @@ from mask_utils.landmarks import (
     find_faces,
 )
 from mask_utils.ledger import Ledger
-from mask_utils.masking import MaskSettings, mask_picture
+from mask_utils.masking import MaskSettings, binary_mask, mask_picture
 
 MANIFEST_COLUMNS = (
     "source",
@@ -177,7 +177,11 @@ def mask_source(
             _write(folders, source.output, encode_picture(result.picture, suffix))
             if settings.save_mask:
                 name = binary_mask_name(source.output)
-                _write(folders, name, encode_picture(result.binary_mask, ".png"))
+                _write(
+                    folders,
+                    name,
+                    encode_picture(binary_mask(result.outlines, picture.shape), ".png"),
+                )
             row["status"], row["output"] = "masked", source.output
     except PictureError as error:
         row["status"], row["detail"] = "unreadable", str(error)
