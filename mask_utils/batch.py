@@ -5,7 +5,9 @@ import fcntl
 import hashlib
 import json
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -473,9 +475,24 @@ def _parallel(
             workers = max(1, sum(client.nthreads().values()))
         closing.enter_context(joblib.parallel_config(**options))
         batch_size = max(1, min(16, count // (4 * workers)))
-        yield from joblib.Parallel(
-            return_as="generator_unordered", batch_size=batch_size, pre_dispatch=4 * workers
-        )(tasks)
+        with _born_deaf_to_ctrl_c():
+            results = joblib.Parallel(
+                return_as="generator_unordered", batch_size=batch_size, pre_dispatch=4 * workers
+            )(tasks)
+        yield from results
+
+
+@contextlib.contextmanager
+def _born_deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started in this block never hear Ctrl-C: the one that started them ends them."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def connect(scheduler: str):
