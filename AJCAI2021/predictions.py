@@ -57,7 +57,7 @@ def confusion_matrix(predictions: Sequence[Prediction], classes: int) -> np.ndar
 
 
 def normalised(matrix: np.ndarray) -> np.ndarray:
-    """Confusion matrix with each row (true class) summing to 1; NaN for a class without pictures."""
+    """Confusion matrix whose rows (true classes) sum to 1; NaN for a class without pictures."""
     totals = matrix.sum(axis=1, keepdims=True)
     return np.divide(matrix, totals, out=np.full(matrix.shape, np.nan), where=totals > 0)
 

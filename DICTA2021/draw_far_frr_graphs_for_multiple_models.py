@@ -2,10 +2,10 @@
 
     cd DICTA2021 && python draw_far_frr_graphs_for_multiple_models.py --published ../data/published
 
-The similarities: 1/(1 + distance) of the 2048 pooled features, the same of the 512 features, and the
-sigmoid of the head. Writes far_frr_<dataset>.png for each dataset and det_similarities_<dataset>.png
-for --det to graphs/. All three are drawn on the same pairs, the first 1,001 of each list, although
-the 2048 files are longer. Run time: about 5 s on 2 CPU cores.
+The similarities: 1/(1 + distance) of the 2048 pooled features, the same of the 512 features, and
+the sigmoid of the head. Writes far_frr_<dataset>.png for each dataset to graphs/, and with --det
+det_similarities_<dataset>.png. All three are drawn on the same pairs, the first 1,001 of each list,
+although the 2048 files are longer. Run time: about 3 s on 2 CPU cores.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 
 The ROC figure of the DICTA2021 paper (FPR against TPR, all datasets, CP1), at every distinct score
 instead of 50 thresholds. Writes roc_CP1.png, det_CP1.png and histograms_CP1.png to graphs/. Run
-time: about 3 s on 2 CPU cores. Expected: EER .011 .042 .067 0 .056 .105 .019 in the legend.
+time: about 2 s on 2 CPU cores. Expected: EER .011 .042 .067 0 .056 .105 .019 in the legend.
 """
 
 import argparse

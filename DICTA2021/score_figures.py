@@ -24,6 +24,13 @@ def _label(name: str, eer: metrics.EqualErrorRate, remark: str = "") -> str:
     return f"{name} (EER {eer.eer:.3f}{remark})"
 
 
+def _styled(scores: Scores):
+    if len(scores) > len(PALETTE):
+        raise ValueError(f"at most {len(PALETTE)} curves can be told apart, {len(scores)} came")
+    for (name, pair), colour, line in zip(scores.items(), PALETTE, LINES, strict=False):
+        yield name, pair, colour, line
+
+
 def draw_roc(scores: Scores, title: str) -> Figure:
     """ROC curves on a logarithmic FMR axis, the EER of each marked by a dot.
 
@@ -34,7 +41,7 @@ def draw_roc(scores: Scores, title: str) -> Figure:
     axes = figure.add_subplot()
     # One impostor pair in the largest set is the smallest FMR that can be seen.
     smallest = 1 / max(negatives.size for negatives, _ in scores.values())
-    for (name, (negatives, positives)), colour, line in zip(scores.items(), PALETTE, LINES):
+    for name, (negatives, positives), colour, line in _styled(scores):
         fmr, tmr = metrics.roc_points(negatives, positives)
         eer = metrics.equal_error_rate(negatives, positives)
         axes.step(
@@ -74,7 +81,7 @@ def draw_det(scores: Scores, title: str) -> Figure:
     figure = Figure(figsize=(11, 6), layout="constrained")
     axes = figure.add_subplot()
     low, high = DET_TICKS[0], DET_TICKS[-1]
-    for (name, (negatives, positives)), colour, line in zip(scores.items(), PALETTE, LINES):
+    for name, (negatives, positives), colour, line in _styled(scores):
         fmr, fnmr = metrics.det_points(negatives, positives)
         eer = metrics.equal_error_rate(negatives, positives)
         within = (fmr > 0) & (fnmr > 0)
@@ -153,7 +160,7 @@ def draw_histograms(scores: Scores, title: str, bins: int = 40) -> Figure:
     panels = figure.subplots(lines, columns, sharex=True, squeeze=False).ravel()
     every = np.concatenate([part for pair in scores.values() for part in pair])
     edges = np.histogram_bin_edges(every, bins)
-    for axes, (name, (negatives, positives)) in zip(panels, scores.items()):
+    for axes, (name, (negatives, positives)) in zip(panels, scores.items(), strict=False):
         eer = metrics.equal_error_rate(negatives, positives)
         handles = [
             axes.hist(

@@ -144,6 +144,24 @@ def bootstrap(comparisons: Comparisons, protocol: str, seed: int) -> dict[str, n
     )
 
 
+def paired_difference(
+    first: Comparisons, second: Comparisons, protocol: str, seed: int
+) -> tuple[float, np.ndarray]:
+    """EER of the second model minus EER of the first, on the same pairs and the same drawn people.
+
+    Args: comparisons of both models, protocol, seed.
+    Returns: the difference, and the difference in each bootstrap replicate.
+    Raises: ValueError where the models were not scored on the same pairs, metrics.ScoreError where
+        no error rate can be computed.
+    """
+    if first.pairs != second.pairs:
+        raise ValueError("a paired difference needs two models scored on the same pairs")
+    rates = metrics.exact_error_rates if protocol == "exact" else metrics.grid_error_rates
+    eers = [rates(*split(model))["EER"] for model in (first, second)]
+    drawn = [bootstrap(model, protocol, seed)["EER"] for model in (first, second)]
+    return eers[1] - eers[0], drawn[1] - drawn[0]
+
+
 def interval(
     comparisons: Comparisons, name: str, ours: float, replicates: dict[str, np.ndarray]
 ) -> metrics.Interval:
@@ -195,7 +213,8 @@ def _expected(name: str, protocol: str, folder: Path) -> list[tables.Expected]:
         return published
     path = folder / "exact" / f"{name}.csv"
     recorded = {
-        (cell.row, cell.column): cell for cell in (tables.read_expected(path) if path.exists() else [])
+        (cell.row, cell.column): cell
+        for cell in (tables.read_expected(path) if path.exists() else [])
     }
     cells = []
     for cell in published:

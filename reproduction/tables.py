@@ -303,7 +303,11 @@ def fill_markers(path: Path, text: str) -> bool:
     before = path.read_text(encoding="utf-8")
     if BEGIN not in before and END not in before:
         return False
-    if before.count(BEGIN) != 1 or before.count(END) != 1 or before.index(BEGIN) > before.index(END):
+    if (
+        before.count(BEGIN) != 1
+        or before.count(END) != 1
+        or before.index(BEGIN) > before.index(END)
+    ):
         raise TableError(f"{path}: one {BEGIN} and one {END} after it expected")
     head, rest = before.split(BEGIN)
     _, tail = rest.split(END)
