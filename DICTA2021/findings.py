@@ -207,6 +207,7 @@ def real_masks_section(cells: Sequence[tables.Cell]) -> str:
     """RMFD under the exact protocol, with intervals."""
     return (
         "The published list of real-mask pairs marks both pictures as masked; no figure was "
-        "printed for it. What the published scores give (exact EER, 95 % subject-bootstrap interval):"
+        "printed for it. What the published scores give (exact EER, 95 % "
+        "subject-bootstrap interval):"
         f"\n\n{tables.to_markdown(*tables.matrix(cells))}"
     )

@@ -206,16 +206,14 @@ def read_cells(table: ScoreTable, folder: PublishedFolder, rows: Iterable[str]):
 def _expected(name: str, protocol: str, folder: Path) -> list[tables.Expected]:
     """Expected cells: the published ones, or for the exact protocol what is recorded beside them.
 
-    The published figures are of the grid, so under the exact protocol they are shown and not judged.
+    The published figures are of the grid: under the exact protocol they are shown, not judged.
     """
     published = tables.read_expected(folder / f"{name}.csv")
     if protocol == "paper":
         return published
     path = folder / "exact" / f"{name}.csv"
-    recorded = {
-        (cell.row, cell.column): cell
-        for cell in (tables.read_expected(path) if path.exists() else [])
-    }
+    beside = tables.read_expected(path) if path.exists() else []
+    recorded = {(cell.row, cell.column): cell for cell in beside}
     cells = []
     for cell in published:
         exact = cell._replace(metric=EXACT_NAMES[cell.metric], decimals=4, recorded=None)

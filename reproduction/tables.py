@@ -27,7 +27,8 @@ VERDICTS = (OK, NEAR, FAIL, NO_EVIDENCE, KNOWN, UNPUBLISHED)
 # What the `status` column of an expected CSV may declare; "" is a cell that has to agree.
 STATUSES = ("", "expected-known", "no-evidence", "unpublished")
 EXPECTED_COLUMNS = (
-    "table,row,column,metric,published,decimals,source,status,note,tolerance,recorded".split(",")
+    *("table", "row", "column", "metric", "published", "decimals", "source", "status", "note"),
+    *("tolerance", "recorded"),
 )
 BEGIN, END = "<!-- tables:begin -->", "<!-- tables:end -->"
 
@@ -81,7 +82,7 @@ def same_digits(value: float, printed: float, decimals: int) -> bool:
 def read_expected(path: Path) -> list[Expected]:
     """Read an expected CSV.
 
-    Args: path of a CSV with EXPECTED_COLUMNS; `tolerance` and `recorded` may be left out.
+    Args: path of a CSV with EXPECTED_COLUMNS; the last two may be left out.
     Returns: its cells, in order.
     Raises: TableError for a missing file, a missing column, an unknown status, a number that is
         none, a cell that comes twice, or a status without the figures that it needs.
@@ -133,7 +134,8 @@ def judge(
 
     Args: the expected cell; our figure, None where it could not be computed; why it could not;
         confidence interval, if one was asked for.
-    Returns: the judged cell. A figure for a no-evidence cell is a mistake of the caller: ValueError.
+    Returns: the judged cell.
+    Raises: ValueError for a figure of a no-evidence cell: the declaration is then wrong.
     """
 
     def verdict(name: str, why: str = "") -> Cell:
@@ -303,11 +305,8 @@ def fill_markers(path: Path, text: str) -> bool:
     before = path.read_text(encoding="utf-8")
     if BEGIN not in before and END not in before:
         return False
-    if (
-        before.count(BEGIN) != 1
-        or before.count(END) != 1
-        or before.index(BEGIN) > before.index(END)
-    ):
+    once = before.count(BEGIN) == before.count(END) == 1
+    if not once or before.index(BEGIN) > before.index(END):
         raise TableError(f"{path}: one {BEGIN} and one {END} after it expected")
     head, rest = before.split(BEGIN)
     _, tail = rest.split(END)
