@@ -34,3 +34,9 @@ demo: install
 
 clean:
 	rm -rf $(VENV) demo
+
+# every table and figure from the published scores: make tables PUBLISHED=folder
+PUBLISHED ?= data/published
+.PHONY: tables
+tables: install
+	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
