@@ -1,0 +1,33 @@
+"""What a user can mend: errors whose message is one clear line, and how a command ends on them."""
+
+import sys
+from collections.abc import Callable
+
+INTERRUPTED = 130
+
+
+class UserError(Exception):
+    """The message says what was expected, what came and what to do; exit_code ends the command."""
+
+    exit_code = 2
+
+
+def end_cleanly(command: Callable[[], int]) -> int:
+    """Run a command and turn what a user can mend into one line on standard error.
+
+    Returns:
+        The command's own exit code; the error's (2: wrong usage or nothing to do); 1 where the
+        operating system refuses something; 130 after Ctrl-C.
+    """
+    try:
+        return command()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; what is done is kept, the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
+        return 1

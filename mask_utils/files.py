@@ -1,0 +1,36 @@
+"""Files that are either whole or not there, whenever the process is killed."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, temporary_folder: Path | None = None) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its name only when the block ends without an error.
+
+    Args:
+        path: the file; its folder is made where it lacks; an older file of the name is replaced.
+        temporary_folder: where the unfinished file lies, on the same file system; default: beside.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    temporary = Path(temporary_folder or path.parent) / f".{uuid.uuid4().hex}.partial"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_file(path: Path, data: bytes | str, temporary_folder: Path | None = None) -> None:
+    """Write a whole file, text as UTF-8; see whole_file."""
+    with whole_file(path, temporary_folder) as file:
+        file.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)

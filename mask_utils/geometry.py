@@ -1,0 +1,76 @@
+"""Pure geometry: 68 face landmarks -> the outline of a mask of type a to f.
+
+Landmarks are dlib's 68 points (iBUG 300-W order), 0-based; x to the right, y down, in pixels.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+MASK_TYPES = ("a", "b", "c", "d", "e", "f")
+
+_JAW = slice(1, 16)
+_LOWER_NOSE = [35, 34, 33, 32, 31]
+
+
+class Polygon(NamedTuple):
+    """A closed outline of straight lines: int32 points (n, 2), x and y in pixels."""
+
+    points: np.ndarray
+
+
+class Ellipse(NamedTuple):
+    """An upright ellipse: centre (x, y) and full (width, height), in pixels."""
+
+    centre: tuple[float, float]
+    size: tuple[int, int]
+
+
+def mask_outline(landmarks: np.ndarray, mask_type: str = "a") -> Polygon | Ellipse:
+    """Return the outline of a mask on a face.
+
+    Args:
+        landmarks: (68, 2) points, x and y in pixels, finite.
+        mask_type: one of MASK_TYPES. a, c and e are polygons over the jaw that end at the
+            bridge of the nose, at its middle and below its tip; b, d and f are ellipses of the
+            same three heights.
+
+    Returns:
+        Polygon of int32 points, or Ellipse.
+
+    Raises:
+        ValueError: an unknown type, landmarks of another shape or not finite, or a face so
+            turned that the ellipse would be empty.
+
+    Source: DICTA2021, the six synthetic mask types.
+    """
+    points = np.asarray(landmarks)
+    if points.shape != (68, 2):
+        raise ValueError(f"expected landmarks of shape (68, 2); {points.shape} came")
+    if not np.isfinite(points).all():
+        raise ValueError("expected finite landmarks; NaN or infinite coordinates came")
+    x, y = points[:, 0], points[:, 1]
+    jaw = points[_JAW]
+    if mask_type == "a":
+        top = np.array([(x[42], y[15]), points[27], (x[39], y[1])])
+        return Polygon(np.concatenate([jaw, top]).astype(np.int32))
+    if mask_type == "c":
+        return Polygon(np.concatenate([jaw, points[29:30]]).astype(np.int32))
+    if mask_type == "e":
+        return Polygon(np.concatenate([jaw, points[_LOWER_NOSE]]).astype(np.int32))
+    if mask_type == "b":
+        return _ellipse(x, y, (y[27] + y[28]) / 2)
+    if mask_type == "d":
+        return _ellipse(x, y, y[29])
+    if mask_type == "f":
+        return _ellipse(x, y, y[29] + 0.33 * (x[46] - x[40]))
+    raise ValueError(f"expected a mask type of {', '.join(MASK_TYPES)}; {mask_type!r} came")
+
+
+def _ellipse(x: np.ndarray, y: np.ndarray, top: float) -> Ellipse:
+    width, height = int(0.8 * (x[13] - x[3])), int(y[8] - top)
+    if width <= 0 or height <= 0:
+        raise ValueError(
+            f"expected an upright face; the ellipse would be {width} x {height} pixels"
+        )
+    return Ellipse((float(x[28]), float((top + y[8]) / 2)), (width, height))

@@ -1,0 +1,190 @@
+"""The only place that opens, decodes, encodes and writes picture files."""
+
+import io
+import stat
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from mask_utils.errors import UserError
+from mask_utils.files import write_file
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused before they are decoded (300 MB of memory each)."""
+
+PICTURE_FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".gif": "GIF",
+}
+"""File name endings (lower case) that are read and written, with Pillow's name of the format."""
+
+# Only decoders of plain raster formats: none of these starts another program. Pillow registers
+# the last two only when their modules are imported.
+_DECODERS = tuple(
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,
+        PngImagePlugin.PngImageFile,
+        BmpImagePlugin.BmpImageFile,
+        GifImagePlugin.GifImageFile,
+        WebPImagePlugin.WebPImageFile,
+        TiffImagePlugin.TiffImageFile,
+    )
+)
+_ENCODER_OPTIONS = {
+    "JPEG": {"quality": 95},
+    "WEBP": {"quality": 95},
+    "PNG": {"compress_level": 3},
+    "TIFF": {"compression": "tiff_lzw"},
+}
+_EXIF_ORIENTATION = 0x0112
+
+
+class PictureError(UserError):
+    """A picture that cannot be read or written; the message is one line for the user."""
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        PictureError: nothing there, no permission, or not a regular file (a pipe would block).
+    """
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            raise PictureError("expected a regular file; a folder, pipe or device came")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise PictureError(f"the file cannot be opened: {error.strerror or error}") from None
+
+
+def decode_picture(data: bytes) -> np.ndarray:
+    """Decode the bytes of a picture file as people see it.
+
+    EXIF rotation is applied, transparency is laid on white, 16-bit values are cut to 8, of an
+    animation the first frame is taken.
+
+    Args:
+        data: the whole file; the format is told by the content, not by the name.
+
+    Returns:
+        uint8 array (height, width, 3), RGB, 0-255.
+
+    Raises:
+        PictureError: not a picture, cut short, damaged, or of more than MAX_PIXELS pixels.
+    """
+    if not data:
+        raise PictureError("expected a picture; the file is empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise PictureError(
+                        f"expected at most {MAX_PIXELS:,} pixels; {width} x {height} came"
+                    )
+                return np.array(_upright_rgb(image))
+        except PictureError:
+            raise
+        except Image.UnidentifiedImageError:
+            raise PictureError(
+                "expected a picture (" + ", ".join(_DECODERS) + "); the content is something else"
+            ) from None
+        except Image.DecompressionBombError:
+            raise PictureError(f"expected at most {MAX_PIXELS:,} pixels; far more came") from None
+        # A decoder fed with damaged bytes raises nearly anything: all of it means "damaged".
+        except Exception as error:
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise PictureError(f"the picture is damaged or cut short: {cause}") from None
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) != 1
+    except Exception:  # a damaged EXIF block says nothing of the orientation; the pixels are good
+        turned = False
+    if turned:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.size and (values.min() < 0 or values.max() > 65535):
+            raise PictureError("expected 8 or 16 bits a channel; larger values came")
+        image = Image.fromarray((values >> 8).astype(np.uint8))
+    elif image.mode == "F":
+        raise PictureError("expected 8 or 16 bits a channel; floating-point values came")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Read a picture file; see decode_picture for what is returned and raised."""
+    return decode_picture(read_file(path))
+
+
+def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
+    """Encode a picture in the format of a file name ending.
+
+    Args:
+        picture: uint8 (height, width, 3) RGB or (height, width) grey, 0-255.
+        suffix: a key of PICTURE_FORMATS, any case; JPEG and WebP are written at quality 95.
+
+    Raises:
+        PictureError: the ending is not one of PICTURE_FORMATS or the format cannot hold the size.
+    """
+    file_format = PICTURE_FORMATS.get(suffix.lower())
+    if file_format is None:
+        raise PictureError(
+            f"expected a picture file name ending in one of {', '.join(PICTURE_FORMATS)}; "
+            f"{suffix or 'no ending'!r} came"
+        )
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(picture).save(
+            buffer, format=file_format, **_ENCODER_OPTIONS.get(file_format, {})
+        )
+    except (OSError, ValueError, SystemError) as error:
+        raise PictureError(
+            f"a picture of {picture.shape[1]} x {picture.shape[0]} cannot be written as "
+            f"{file_format}: {error}"
+        ) from None
+    return buffer.getvalue()
+
+
+def write_picture(path: Path, picture: np.ndarray, temporary_folder: Path | None = None) -> None:
+    """Encode a picture by the ending of its name and write it whole.
+
+    Args:
+        path: the file; its folder is made where it lacks.
+        picture: see encode_picture.
+        temporary_folder: see mask_utils.files.whole_file.
+
+    Raises:
+        PictureError: see encode_picture; or the file cannot be written (rights, space, name).
+    """
+    path = Path(path)
+    data = encode_picture(picture, path.suffix)
+    try:
+        write_file(path, data, temporary_folder)
+    except OSError as error:
+        raise PictureError(f"{path.name} cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,198 @@
+"""The command-line options that the masking scripts share, and the settings they make."""
+
+import argparse
+from pathlib import Path
+
+from mask_utils.batch import BatchSettings
+from mask_utils.geometry import MASK_TYPES
+from mask_utils.landmark_cache import default_cache_file
+from mask_utils.landmarks import CASCADE, DETECTOR_SIZE, FACE_CHOICES
+from mask_utils.masking import MaskSettings
+from mask_utils.overlay import parse_color
+
+STYLES = ("flat", "surgical", "cloth")
+
+
+def new_parser(docstring: str, example: str) -> argparse.ArgumentParser:
+    """Return a parser whose --help opens with a script's docstring and closes with an example."""
+    return argparse.ArgumentParser(
+        description=docstring,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_mask_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that decide the pixels."""
+    look = parser.add_argument_group("the mask")
+    look.add_argument(
+        "--mask",
+        choices=(*MASK_TYPES, "random"),
+        default="a",
+        help="outline: a, c, e are polygons from the jaw up to the bridge, the middle and the "
+        "bottom of the nose; b, d, f are ellipses of those heights (default: a)",
+    )
+    look.add_argument(
+        "--color",
+        type=_color,
+        default="white",
+        help="a colour name, '#rrggbb', or random (default: white)",
+    )
+    look.add_argument(
+        "--style",
+        choices=STYLES,
+        default="flat",
+        help="flat, as published; surgical (pleats, wire, ear loops) and cloth (weave, seam, ear "
+        "loops) follow the light on the face (default: flat)",
+    )
+    look.add_argument(
+        "--pattern", type=Path, metavar="IMAGE", help="a picture laid on the mask as its cloth"
+    )
+    look.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="decides, with each picture's path, all that is random (default: 0)",
+    )
+    look.add_argument(
+        "--save_mask",
+        action="store_true",
+        help="also write the binary mask, binary_<output name>.png: 255 under the mask, else 0",
+    )
+    finding = parser.add_argument_group("finding faces")
+    finding.add_argument(
+        "--faces",
+        choices=FACE_CHOICES,
+        default="largest",
+        help="which of several faces get a mask (default: largest)",
+    )
+    finding.add_argument(
+        "--upsample",
+        type=_upsample,
+        default=CASCADE,
+        metavar="cascade|N",
+        help="how often the picture is doubled for the detector; cascade: 0, then 1 where nothing "
+        "was found (default: cascade; published: 1)",
+    )
+    finding.add_argument(
+        "--detector_size",
+        type=_detector_size,
+        default=DETECTOR_SIZE,
+        metavar="PIXELS",
+        help="longest side of the copy that the detector sees, 0 for the picture itself "
+        f"(default: {DETECTOR_SIZE}; published: 0)",
+    )
+    finding.add_argument(
+        "--landmarks",
+        type=Path,
+        metavar="FILE",
+        help="CSV of landmarks you already have: columns picture (path below the input) and x0, "
+        "y0 ... x67, y67, or an earlier manifest.csv; other pictures are detected as usual",
+    )
+    finding.add_argument(
+        "--landmark_cache",
+        type=Path,
+        default=default_cache_file(),
+        metavar="FILE",
+        help="where found landmarks are kept, so that no picture is searched twice "
+        "(default: %(default)s)",
+    )
+
+
+def add_batch_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of work on many pictures."""
+    work = parser.add_argument_group("the work")
+    work.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=-1,
+        help="processes (default: -1, as many as there are cores)",
+    )
+    work.add_argument(
+        "--limit",
+        type=_positive,
+        metavar="N",
+        help="mask at most the first N pictures (of each dataset; of videos, the first N)",
+    )
+    work.add_argument(
+        "--dry_run", action="store_true", help="say what would be done, and write nothing"
+    )
+    work.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="remove what an earlier run wrote into the output folder and mask everything anew",
+    )
+    work.add_argument(
+        "--backend",
+        choices=("loky", "threading", "dask"),
+        default="loky",
+        help="joblib's backend: loky runs processes; dask needs --scheduler (default: loky)",
+    )
+    work.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run on the workers of this Dask scheduler, as in tcp://host:8786; input, output and "
+        "this package must be at the same place on every machine",
+    )
+
+
+def check_batch_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Refuse options that contradict each other; ends the program with exit code 2."""
+    if arguments.backend == "dask" and arguments.scheduler is None:
+        parser.error("--backend dask needs --scheduler, the address of a running Dask scheduler")
+    if arguments.scheduler is not None and arguments.backend == "threading":
+        parser.error("--scheduler runs on Dask; leave --backend out or say --backend dask")
+
+
+def batch_settings(arguments: argparse.Namespace) -> BatchSettings:
+    """Return the settings that the options of add_mask_options describe."""
+    return BatchSettings(
+        look=MaskSettings(
+            arguments.mask, arguments.color, arguments.style, arguments.pattern, arguments.seed
+        ),
+        faces=arguments.faces,
+        upsample=arguments.upsample,
+        detector_size=arguments.detector_size,
+        landmarks=arguments.landmarks,
+        save_mask=arguments.save_mask,
+    )
+
+
+def _color(text: str) -> str:
+    if text != "random":
+        try:
+            parse_color(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _upsample(text: str) -> tuple[int, ...]:
+    if text == "cascade":
+        return CASCADE
+    if text in ("0", "1", "2", "3"):
+        return (int(text),)
+    raise argparse.ArgumentTypeError(f"expected cascade, 0, 1, 2 or 3; {text!r} came")
+
+
+def _detector_size(text: str) -> int:
+    if text.isdecimal() and (int(text) == 0 or int(text) >= 80):
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"expected 0 or at least 80 pixels, the smallest face found; {text!r} came"
+    )
+
+
+def _positive(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a whole number above 0; {text!r} came")
+
+
+def _jobs(text: str) -> int:
+    try:
+        if int(text) != 0:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; {text!r} came")

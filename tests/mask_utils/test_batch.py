@@ -1,0 +1,355 @@
+"""The batch: same bytes in any order, nothing lost, goes on after any end."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mask_utils import batch, landmarks
+from mask_utils.batch import (
+    MANIFEST_COLUMNS,
+    BatchError,
+    BatchSettings,
+    WorkersLostError,
+    mask_file,
+    run_batch,
+)
+from mask_utils.datasets import read_dataset, read_folder
+from mask_utils.drawn_faces import draw_face, draw_person
+from mask_utils.images import encode_picture, read_picture, write_picture
+from mask_utils.masking import MaskSettings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def faces_folder(tmp_path_factory):
+    """Twelve drawn faces in two folders, a picture without a face, and a file that is none."""
+    folder = tmp_path_factory.mktemp("faces")
+    for i in range(12):
+        place = folder / ("first" if i % 2 else "second one")
+        write_picture(place / f"face {i}.jpg", draw_face(draw_person(5, i), 0, 5, 160))
+    write_picture(folder / "grey.png", np.full((120, 120, 3), 90, np.uint8))
+    (folder / "text.jpg").write_text("not a picture")
+    return folder
+
+
+def run(source, output, cache, settings=None, **options):
+    settings = settings or BatchSettings()
+    options.setdefault("jobs", 1)
+    groups = read_folder(source, output)
+    manifest = run_batch(groups, source, output, settings, cache, **options)
+    rows = list(manifest.rows())
+    manifest.close()
+    return rows
+
+
+def contents(folder) -> dict[str, bytes]:
+    """All files by path; of the tables of rows the column of milliseconds is left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            if path.name in ("manifest.csv", "failures.csv"):
+                rows = list(csv.DictReader(path.open(newline="", errors="surrogateescape")))
+                data = repr([{**row, "milliseconds": ""} for row in rows]).encode()
+            found[str(path.relative_to(folder))] = data
+    return found
+
+
+def test_rows_and_files(faces_folder, tmp_path):
+    rows = run(faces_folder, tmp_path / "out", tmp_path / "cache.csv")
+    statuses = {row["source"]: row["status"] for row in rows}
+    assert len(rows) == 14
+    assert statuses.pop("grey.png") == "no_face"
+    assert statuses.pop("text.jpg") == "unreadable"
+    assert set(statuses.values()) == {"masked"}
+    for row in rows:
+        if row["status"] == "masked":
+            place, name = os.path.split(row["source"])
+            assert row["output"] == f"{place}/masked_{name}"
+            assert read_picture(tmp_path / "out" / row["output"]).shape == (160, 160, 3)
+            source = (faces_folder / row["source"]).read_bytes()
+            assert row["sha256"] == hashlib.sha256(source).hexdigest()
+            assert len(row["landmarks"].split()) == 136
+            assert len(row["box"].split()) == 4
+    with (tmp_path / "out" / "failures.csv").open() as file:
+        assert [row["source"] for row in csv.DictReader(file)] == ["grey.png", "text.jpg"]
+    with (tmp_path / "out" / "manifest.csv").open() as file:
+        names = [row["source"] for row in csv.DictReader(file)]
+    assert names == sorted(names)
+    assert not (tmp_path / "out" / ".masking").exists()
+
+
+def test_any_number_of_processes_gives_the_same_bytes(faces_folder, tmp_path):
+    settings = BatchSettings(MaskSettings("random", "random", "cloth", seed=3), save_mask=True)
+    run(faces_folder, tmp_path / "one", tmp_path / "cache1.csv", settings)
+    run(faces_folder, tmp_path / "two", tmp_path / "cache2.csv", settings, jobs=2)
+    run(faces_folder, tmp_path / "threads", tmp_path / "cache3.csv", settings, jobs=2,
+        backend="threading")  # fmt: skip
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert contents(tmp_path / "one") == contents(tmp_path / "threads")
+    assert len(list((tmp_path / "one").rglob("binary_masked_*.png"))) == 12
+
+
+def test_a_dask_cluster_gives_the_same_bytes(faces_folder, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+    run(faces_folder, tmp_path / "here", tmp_path / "cache1.csv")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None
+    ) as cluster:
+        rows = run(
+            faces_folder, tmp_path / "there", tmp_path / "cache2.csv",
+            scheduler=cluster.scheduler_address,
+        )  # fmt: skip
+    assert len(rows) == 14
+    assert contents(tmp_path / "here") == contents(tmp_path / "there")
+
+
+def test_no_scheduler_answers(faces_folder, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="Dask is not installed")
+
+    def refuse(*_, **__):
+        raise OSError("Timed out trying to connect")
+
+    monkeypatch.setattr(distributed, "Client", refuse)
+    with pytest.raises(BatchError, match="expected a Dask scheduler at tcp://nowhere:1"):
+        run(faces_folder, tmp_path / "o", tmp_path / "c.csv", scheduler="tcp://nowhere:1")
+
+
+def test_a_rerun_redoes_nothing_and_mends_what_lacks(faces_folder, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache.csv"
+    first = run(faces_folder, out, cache)
+    before = contents(out)
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
+    lost = min(times)
+    lost.unlink()
+    run(faces_folder, out, cache)
+    assert contents(out) == before
+    redone = [path for path in times if path.stat().st_mtime_ns != times[path]]
+    assert redone == [lost]
+    assert {row["milliseconds"] for row in first}  # kept from the first run where not redone
+
+
+def test_a_changed_source_is_masked_again(faces_folder, tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    shutil.copytree(faces_folder / "first", source)
+    run(source, out, tmp_path / "cache.csv")
+    changed = sorted(source.iterdir())[0]
+    write_picture(changed, draw_face(draw_person(5, 77), 0, 5, 160))
+    soon = time.time() + 2
+    os.utime(changed, (soon, soon))
+    rows = run(source, out, tmp_path / "cache.csv")
+    (row,) = (row for row in rows if row["source"] == changed.name)
+    assert row["sha256"] == hashlib.sha256(changed.read_bytes()).hexdigest()
+
+
+def test_other_settings_are_refused_unless_everything_is_redone(faces_folder, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache.csv"
+    run(faces_folder, out, cache)
+    before = contents(out)
+    other = BatchSettings(MaskSettings(mask="d"))
+    with pytest.raises(BatchError, match="mask = a; d came; .*--overwrite"):
+        run(faces_folder, out, cache, other)
+    assert contents(out) == before
+    run(faces_folder, out, cache, other, overwrite=True)
+    assert json.loads((out / "settings.json").read_text())["mask"] == "d"
+    run(faces_folder, tmp_path / "fresh", cache, other)
+    assert contents(out) == contents(tmp_path / "fresh")
+
+
+def test_a_folder_of_something_else_is_not_written_into(faces_folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("precious")
+    for overwrite in (False, True):
+        with pytest.raises(BatchError, match=r"holds 'thesis.txt'"):
+            run(faces_folder, tmp_path / "out", tmp_path / "c.csv", overwrite=overwrite)
+    with pytest.raises(BatchError, match="is a file"):
+        run(faces_folder, tmp_path / "out" / "thesis.txt", tmp_path / "c.csv")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+
+
+def test_overwrite_removes_nothing_outside_the_folder(faces_folder, tmp_path):
+    out = tmp_path / "out"
+    run(faces_folder, out, tmp_path / "cache.csv")
+    (tmp_path / "precious.jpg").write_text("kept")
+    manifest = out / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("first/masked_", "../precious.jpg,", 1))
+    lines = manifest.read_text().splitlines()
+    row = dict.fromkeys(MANIFEST_COLUMNS, "") | {"source": "zz.jpg", "output": "../precious.jpg"}
+    manifest.write_text("\n".join([*lines, ",".join(row.values())]) + "\n")
+    run(faces_folder, out, tmp_path / "cache.csv", overwrite=True)
+    assert (tmp_path / "precious.jpg").read_text() == "kept"
+
+
+def test_a_second_run_at_the_same_time_is_refused(faces_folder, tmp_path):
+    out = tmp_path / "out"
+    (out / ".masking").mkdir(parents=True)
+    with batch._only_run(out / ".masking"), pytest.raises(BatchError, match="another run"):
+        run(faces_folder, out, tmp_path / "cache.csv")
+
+
+def test_a_warm_cache_loads_no_detector(faces_folder, tmp_path, monkeypatch):
+    cache = tmp_path / "cache.csv"
+    cold = run(faces_folder, tmp_path / "cold", cache)
+
+    def fail(*_):
+        raise AssertionError("a face was looked for")
+
+    monkeypatch.setattr(landmarks, "_detector", fail)
+    monkeypatch.setattr(landmarks, "_predictor", fail)
+    other = BatchSettings(MaskSettings("random", "random", "surgical", seed=9))
+    warm = run(faces_folder, tmp_path / "warm", cache, other)
+    for before, after in zip(cold, warm, strict=True):
+        for column in ("source", "status", "faces", "box", "detector_pass", "landmarks"):
+            assert before[column] == after[column]
+
+
+def test_a_warm_run_imports_no_dlib(faces_folder, tmp_path):
+    run(faces_folder, tmp_path / "cold", tmp_path / "cache.csv")
+    code = (
+        "import sys\nfrom convert_face_to_masked_face_directory import main\n"
+        "code = main(sys.argv[1:])\nassert 'dlib' not in sys.modules\nsys.exit(code)"
+    )
+    command = ["--input", str(faces_folder), "--output", str(tmp_path / "warm"), "--jobs", "1"]
+    command += ["--landmark_cache", str(tmp_path / "cache.csv"), "--mask", "f"]
+    subprocess.run([sys.executable, "-c", code, *command], check=True, cwd=REPOSITORY)
+
+
+def test_imported_landmarks_replace_the_detector(faces_folder, tmp_path, upright_landmarks):
+    words = " ".join(map(str, (upright_landmarks // 2).ravel()))
+    (tmp_path / "mine.csv").write_text(f"picture,landmarks\ngrey.png,{words}\n")
+    settings = BatchSettings(landmarks=tmp_path / "mine.csv")
+    rows = {r["source"]: r for r in run(faces_folder, tmp_path / "o", tmp_path / "c.csv", settings)}
+    assert rows["grey.png"]["status"] == "masked"
+    assert rows["grey.png"]["detector_pass"] == "imported"
+    assert rows["first/face 1.jpg"]["detector_pass"] in ("0", "1")
+    again = BatchSettings(landmarks=tmp_path / "o" / "manifest.csv")
+    run(faces_folder, tmp_path / "again", tmp_path / "c2.csv", again)
+    for name in ("masked_grey.png", "first/masked_face 1.jpg"):
+        assert (tmp_path / "o" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_all_faces_of_a_group_picture(tmp_path):
+    people = [draw_face(draw_person(5, i), 0, 5, 160) for i in (1, 2)]
+    write_picture(tmp_path / "in" / "two.png", np.concatenate(people, axis=1))
+    rows = run(tmp_path / "in", tmp_path / "all", tmp_path / "c.csv", BatchSettings(faces="all"))
+    assert rows[0]["faces"] == "2"
+    assert rows[0]["mask"] == "a;a"
+    assert rows[0]["box"].count(";") == 1
+    (row,) = run(tmp_path / "in", tmp_path / "one", tmp_path / "c.csv")
+    assert row["box"] in rows[0]["box"].split(";")
+    assert row["mask"] == "a"
+
+
+def test_names_that_would_clash(tmp_path):
+    face = encode_picture(draw_face(draw_person(5, 1), 0, 5, 160), ".jpg")
+    people = tmp_path / "base" / "lfw" / "A"
+    people.mkdir(parents=True)
+    (people / "A_1.jpg").write_bytes(face)
+    base = tmp_path / "base"
+    (base / "fei_face_frontal").mkdir()
+    groups = read_dataset(base, "lfw", 0)
+    clash = groups[0].sources[0]._replace(relative="lfw/A/other.jpg", output="lfw/A/A_1.jpg")
+    groups.append(groups[0]._replace(sources=(clash,)))
+    manifest = run_batch(groups, base, tmp_path / "o", BatchSettings(), tmp_path / "c.csv", 1)
+    statuses = {row["source"]: row["status"] for row in manifest.rows()}
+    assert statuses == {"lfw/A/A_1.jpg": "masked", "lfw/A/other.jpg": "name_clash"}
+    assert (tmp_path / "o" / "lfw" / "A" / "A_1.jpg").read_bytes() == face
+
+
+def test_youtube_stops_at_six_masked_frames(tmp_path):
+    base = tmp_path / "base"
+    faces = [encode_picture(draw_face(draw_person(5, 1), i, 5, 160), ".jpg") for i in range(3)]
+    empty = encode_picture(np.zeros((120, 120, 3), np.uint8), ".jpg")
+    for i in range(20):
+        path = base / "youtube_faces" / "A" / "0" / f"0.{i}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(empty if i % 4 == 0 else faces[i % 3])
+    groups = read_dataset(base, "youtube_faces", 0)
+    manifest = run_batch(groups, base, tmp_path / "o", BatchSettings(), tmp_path / "c.csv", 1)
+    rows = {row["source"]: row for row in manifest.rows()}
+    in_order = [rows[source.relative]["status"] for source in groups[0].sources]
+    assert in_order.count("masked") == 6
+    assert len(in_order) == 15
+    last = max(i for i, status in enumerate(in_order) if status == "masked")
+    assert set(in_order[last + 1 :]) == {"not_needed"}
+    assert "not_needed" not in in_order[:last]
+    copies = [row["copy"] for row in rows.values() if row["copy"]]
+    assert len(copies) == last + 1
+    assert all(name.startswith("youtube_faces/A/0_0.") for name in copies)
+    assert json.loads((tmp_path / "o" / "settings.json").read_text())["seed"] == 0
+
+
+def test_a_lost_worker_is_one_line(faces_folder, tmp_path, monkeypatch):
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    def die(*_):
+        raise TerminatedWorkerError("killed")
+        yield
+
+    monkeypatch.setattr(batch, "_parallel", die)
+    with pytest.raises(WorkersLostError, match="run the command again"):
+        run(faces_folder, tmp_path / "out", tmp_path / "c.csv")
+
+
+def test_one_picture(faces_folder, tmp_path, capsys):
+    source, out = faces_folder / "first" / "face 1.jpg", tmp_path / "new" / "m.png"
+    assert mask_file(source, out, BatchSettings(), tmp_path / "c.csv") == 0
+    assert (read_picture(out) != read_picture(source)).any()
+    with pytest.raises(BatchError, match="--overwrite"):
+        mask_file(source, out, BatchSettings(), tmp_path / "c.csv")
+    assert mask_file(source, out, BatchSettings(), tmp_path / "c.csv", overwrite=True) == 0
+    with pytest.raises(BatchError, match="input would be lost"):
+        mask_file(source, source, BatchSettings(), tmp_path / "c.csv", overwrite=True)
+    with pytest.raises(BatchError, match="expected a picture"):
+        mask_file(tmp_path / "none.jpg", out, BatchSettings(), tmp_path / "c.csv")
+    grey = faces_folder / "grey.png"
+    assert mask_file(grey, tmp_path / "g.png", BatchSettings(), tmp_path / "c.csv") == 1
+    assert "no_face" in capsys.readouterr().err
+    assert not (tmp_path / "g.png").exists()
+
+
+def test_killed_at_random_moments_and_restarted(tmp_path):
+    """SIGKILL to the whole process group, ten times: the end is as if nothing had happened."""
+    source = tmp_path / "in"
+    for i in range(60):
+        face = draw_face(draw_person(5, i % 8), i, 5, 130)
+        write_picture(source / f"{i % 4}" / f"{i:02}.jpg", face)
+    script = REPOSITORY / "convert_face_to_masked_face_directory.py"
+
+    def command(output, cache):
+        options = ["--mask", "random", "--color", "random", "--jobs", "2"]
+        return [
+            sys.executable, str(script), "--input", str(source), "--output", str(output),
+            "--landmark_cache", str(cache), *options,
+        ]  # fmt: skip
+
+    subprocess.run(command(tmp_path / "whole", tmp_path / "cache1.csv"), check=True,
+                   capture_output=True)  # fmt: skip
+    killed, generator, early = tmp_path / "killed", np.random.default_rng(11), 0
+    for _ in range(10):
+        process = subprocess.Popen(
+            command(killed, tmp_path / "cache2.csv"), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            process.wait(timeout=generator.uniform(0.3, 2.2))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            early += 1
+        for path in killed.rglob("*.jpg"):
+            read_picture(path)  # whatever stands under a picture's name is whole
+    assert early > 0
+    subprocess.run(command(killed, tmp_path / "cache2.csv"), check=True, capture_output=True)
+    assert contents(killed) == contents(tmp_path / "whole")
