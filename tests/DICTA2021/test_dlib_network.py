@@ -81,14 +81,13 @@ def test_saved_weights_come_back(network, tmp_path, dtype, tolerance, largest):
 
 def test_damaged_files_are_refused(tmp_path):
     whole = dlib_network.package_weights().read_bytes()
+    con = b"\x05con_4\x01\x02\x02"
     cases = {
         "truncated.dat": whole[:-1_000_000],
         "empty.dat": b"",
         "other.dat": b"not a network" * 100,
         "nan.dat": whole[:400] + b"\xff" * 400 + whole[800:],
-        "shape.dat": whole.replace(
-            b"\x05con_4\x01\x02\x02\x80\x12", b"\x05con_4\x01\x02\x02\x81\x12"
-        ),
+        "shape.dat": whole.replace(con + b"\x80\x12", con + b"\x81\x12"),
     }
     for name, data in cases.items():
         (tmp_path / name).write_bytes(data)
