@@ -176,6 +176,7 @@ def report(
     scored = [cell for r in results if r.folder == "DICTA2021" for cell in r.cells]
     try:
         models = findings.read_models(folder)
+        short = findings.short(models, seed)
         conclusions = f"""## What the exact protocol changes
 
 {findings.protocol_section(models)}
@@ -206,14 +207,17 @@ published FNMR1000 and FNMR0 tables hold the same figures; neither says anything
 match in a thousand, for which at least {metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs are needed.
 """
     except (PublishedFileError, metrics.ScoreError) as error:
-        conclusions = (
-            f"## Conclusions\n\nNot computed, because a score file cannot be used: {error}.\n"
-        )
+        short = f"Not computed, because a score file cannot be used: {error}."
+        conclusions = ""
     return f"""# Reproduction report
 
 Written by `cd DICTA2021 && python regenerate_all.py` from the published score and prediction files;
 no figure in it was typed. Every figure labelled "ours" is regenerated from published scores or
 predictions; none comes from a model run here.
+
+## In short
+
+{short}
 
 ## Verdicts
 
