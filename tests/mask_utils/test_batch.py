@@ -24,7 +24,7 @@ from mask_utils.batch import (
     run_batch,
 )
 from mask_utils.datasets import read_dataset, read_folder
-from mask_utils.demo_faces import draw_face, draw_person
+from mask_utils.drawn_faces import draw_face, draw_person
 from mask_utils.images import encode_picture, read_picture, write_picture
 from mask_utils.masking import MaskSettings
 

@@ -15,15 +15,15 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mask_utils import demo_faces
+from mask_utils import demo_faces, drawn_faces
 from mask_utils.demo_faces import (
     DATASETS,
     DrawnDatasetError,
-    draw_face,
-    draw_person,
     main,
     write_drawn_datasets,
 )
+from mask_utils.drawn_faces import draw_face, draw_person
+from mask_utils.images import PictureError
 
 
 def upper_half(picture: np.ndarray) -> np.ndarray:
@@ -136,8 +136,8 @@ def test_a_worn_mask_hides_the_mouth_and_leaves_the_eyes():
     pictures = []
     for mask in (None, (255, 255, 255)):
         rng = np.random.default_rng(0)
-        scene = demo_faces._scene(rng)._replace(mask=mask, noise=0.0, roll=0.0)
-        pictures.append(demo_faces._render(person, scene, rng, 200, person.age).astype(int))
+        scene = drawn_faces._scene(rng)._replace(mask=mask, noise=0.0, roll=0.0)
+        pictures.append(drawn_faces._render(person, scene, rng, 200, person.age).astype(int))
     difference = np.abs(pictures[0] - pictures[1]).max(axis=2)
     assert difference[:85].max() == 0
     assert (difference[120:140, 85:115] > 20).mean() > 0.95
@@ -148,10 +148,10 @@ def test_a_worn_mask_hides_the_mouth_and_leaves_the_eyes():
 
 def drawn_points(person, picture: int, size: int) -> tuple[np.ndarray, float]:
     """Eyes, mouth and chin where they were drawn, (4, 2) pixels, and the face's width."""
-    rng = np.random.default_rng((demo_faces._PICTURE, 0, person.identity, picture))
-    m = demo_faces._sit(person, demo_faces._scene(rng), size, person.age)
+    rng = np.random.default_rng((drawn_faces._PICTURE, 0, person.identity, picture))
+    m = drawn_faces._sit(person, drawn_faces._scene(rng), size, person.age)
     points = m.place([-m.eye_x, m.eye_x, 0, 0], [0, 0, m.mouth_y, m.chin], [0.05, 0.05, 0.16, 0.08])
-    return np.c_[points, np.ones(4)] @ demo_faces._turn(m, size).T, 2 * m.unit
+    return np.c_[points, np.ones(4)] @ drawn_faces._turn(m, size).T, 2 * m.unit
 
 
 def test_the_detector_finds_drawn_faces_and_the_landmarks_sit_on_their_features():
@@ -311,7 +311,7 @@ def test_a_failed_write_leaves_no_file(tmp_path, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(Image.Image, "save", fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(PictureError, match="no space left"):
         write_drawn_datasets(tmp_path, ["lfw"], identities=1, pictures=1, seed=0)
     assert not files_below(tmp_path)
 

@@ -1,0 +1,225 @@
+"""Speed and memory of masking a folder, beside reading and writing alone and the published loop.
+
+Whole commands, from start to end, on the same pictures in one run; medians of --repeats. "Cold"
+runs find every face anew; "warm" runs have a landmark cache. The published loop is written here
+again from its description: one process, detector with one doubling on the full picture, largest
+face, mask type a. Results go to benchmarks/results/masking.csv and masking.md.
+
+4,000 pictures of 200 x 200 take about five minutes on 2 cores.
+"""
+
+import argparse
+import csv
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from mask_utils.datasets import read_folder
+from mask_utils.errors import UserError, end_cleanly
+from mask_utils.files import write_file
+from mask_utils.options import new_parser
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+COMMAND = REPOSITORY / "convert_face_to_masked_face_directory.py"
+
+
+def published_loop(source: Path, output: Path) -> None:
+    """The peer: every picture in turn, as the papers' text describes the making of the masks."""
+    import cv2
+    import dlib
+    import numpy as np
+
+    from mask_utils.landmarks import model_file
+
+    detector = dlib.get_frontal_face_detector()
+    predictor = dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
+    for group in read_folder(source, output):
+        relative = group.sources[0].relative
+        picture = cv2.imread(str(source / relative))
+        boxes = detector(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), 1)
+        if boxes:
+            largest = max(boxes, key=lambda box: box.width() * box.height())
+            points = [(point.x, point.y) for point in predictor(picture, largest).parts()]
+            x, y = [point[0] for point in points], [point[1] for point in points]
+            polygon = [*points[1:16], (x[42], y[15]), points[27], (x[39], y[1])]
+            cv2.fillPoly(picture, [np.array(polygon, np.int32)], (255, 255, 255))
+            cv2.imwrite(str(output / f"masked_{Path(relative).name}"), picture)
+
+
+def read_and_write(source: Path, output: Path) -> None:
+    """The limit: decode and encode every picture, and nothing else."""
+    from mask_utils.images import read_picture, write_picture
+
+    for group in read_folder(source, output):
+        relative = group.sources[0].relative
+        write_picture(output / f"masked_{Path(relative).name}", read_picture(source / relative))
+
+
+LOOPS = {"published_loop": published_loop, "read_and_write": read_and_write}
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """Run a command; return its seconds and the most memory (MB) that its processes held at once.
+
+    Memory is the sum of the proportional set sizes of all processes of its session, looked at
+    twenty times a second.
+    """
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    peak, done = 0.0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.05):
+            peak = max(peak, _session_memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    _, errors = process.communicate()
+    seconds = time.perf_counter() - start
+    done.set()
+    watcher.join()
+    if process.returncode:
+        raise UserError(f"{command[1]} ended with {process.returncode}: {errors.decode()[-300:]}")
+    return seconds, peak
+
+
+def _session_memory(session: int) -> float:
+    total = 0.0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                if os.getsid(int(folder.name)) == session:
+                    rollup = (folder / "smaps_rollup").read_text()
+                    pss = next(line for line in rollup.splitlines() if line.startswith("Pss:"))
+                    total += int(pss.split()[1]) / 1024
+            except (OSError, StopIteration):  # the process has just ended
+                continue
+    return total
+
+
+def describe_machine() -> str:
+    """Return processor, cores and Python of this machine in one line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0].partition(":")[2].strip() if names else model
+    return (
+        f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    )
+
+
+def run(folder: Path, repeats: int, output: Path) -> int:
+    """Measure everything on one folder, print the table and write it."""
+    groups = read_folder(folder, output)
+    pictures = sum(not group.sources[0].status for group in groups)
+    if not pictures:
+        raise UserError(f"expected a folder of pictures; {folder} holds none")
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
+        tenth = scratch / "tenth"
+        tenth.mkdir()
+        for group in groups[:: max(1, len(groups) // 400)][:400]:
+            shutil.copy(folder / group.sources[0].relative, tenth)
+
+        def ours(source: Path, jobs: int, cache: str) -> list[str]:
+            return [
+                *(sys.executable, str(COMMAND), "--input", str(source)),
+                *("--output", str(scratch / "out"), "--jobs", str(jobs)),
+                *("--landmark_cache", str(scratch / cache)),
+            ]
+
+        def loop(name: str) -> list[str]:
+            return [sys.executable, __file__, "--loop", name, str(folder), str(scratch / "out")]
+
+        runs = {
+            "published loop (upsample 1, 1 process)": loop("published_loop"),
+            "read and write only, 1 process": loop("read_and_write"),
+            "ours, cold, 1 process": ours(folder, 1, "cold"),
+            "ours, cold, 2 processes": ours(folder, 2, "cold"),
+            "ours, warm, 1 process": ours(folder, 1, "warm"),
+            "ours, warm, 2 processes": ours(folder, 2, "warm"),
+            "ours, cold, 2 processes, 400 pictures": ours(tenth, 2, "cold"),
+        }
+        measure(ours(folder, 2, "warm"))  # fills the cache of the warm runs
+        seconds: dict[str, list[float]] = {name: [] for name in runs}
+        peaks: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(repeats):
+            for name, command in runs.items():
+                shutil.rmtree(scratch / "out", ignore_errors=True)
+                (scratch / "cold").unlink(missing_ok=True)
+                (scratch / "out").mkdir()
+                took, peak = measure(command)
+                seconds[name].append(took)
+                peaks[name].append(peak)
+    rows = []
+    reference = statistics.median(seconds["published loop (upsample 1, 1 process)"])
+    for name in runs:
+        count = 400 if "400" in name else pictures
+        median = statistics.median(seconds[name])
+        rows.append(
+            {
+                "what": name,
+                "pictures": count,
+                "seconds": f"{median:.2f}",
+                "pictures_per_second": f"{count / median:.0f}",
+                "times_published_loop": f"{reference / pictures * count / median:.2f}",
+                "peak_memory_mb": f"{statistics.median(peaks[name]):.0f}",
+            }
+        )
+    write_results(rows, output, repeats)
+    return 0
+
+
+def write_results(rows: list[dict[str, str]], output: Path, repeats: int) -> None:
+    """Print the table and write it as CSV and Markdown."""
+    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
+    lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows]
+    table = "\n".join(lines)
+    print(table)
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / "masking.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    note = f"Whole commands, medians of {repeats}; {describe_machine()}."
+    write_file(output / "masking.md", f"{table}\n\n{note}\n")
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    parser = new_parser(__doc__, "python benchmarks/masking.py --folder data/UTKFace")
+    parser.add_argument("--folder", type=Path, help="pictures, by preference 4,000 of them")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each (default: 3)")
+    parser.add_argument(
+        "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the table"
+    )
+    parser.add_argument("--loop", nargs=3, metavar=("NAME", "IN", "OUT"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    if arguments.loop is None and arguments.folder is None:
+        parser.error("--folder is needed: the pictures to mask")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the benchmark; 0 done, 2 wrong usage."""
+    arguments = parse_arguments(argv)
+    if arguments.loop is not None:
+        name, source, output = arguments.loop
+        LOOPS[name](Path(source), Path(output))
+        return 0
+    return end_cleanly(lambda: run(arguments.folder, arguments.repeats, arguments.output))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
