@@ -3,6 +3,7 @@
 Every number in the text is computed here from the score files at the moment of writing.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,8 +14,9 @@ from reproduction import tables
 from reproduction.published import Comparisons, PublishedFolder, identity, same_photograph
 
 MODELS = TABLES["1000_pairs"].columns
-# Too few pairs or placeholder people: shown, but left out of counts of datasets.
+# Too few pairs: shown, but left out of counts of datasets.
 FEW = ("fei_face_frontal",)
+_YOUTUBE = "youtube_faces"
 PAIRED = (("CP1", "Ensemble"), ("CP2", "Ensemble"), ("FT1", "Ensemble"), ("EX1", "CP1"))
 
 
@@ -180,7 +182,11 @@ def lone_subjects(models: dict[tuple[str, str], Comparisons]) -> str:
         pairs = models["CP1", dataset].pairs
         subjects = len({identity(pair.reference) for pair in pairs})
         parts.append(f"{dataset} {subjects:,} people in {len(pairs):,} pairs")
-    return ", ".join(parts)
+    placeholders = all(
+        re.fullmatch(r"id\d+", identity(pair.reference)) for pair in models["CP1", _YOUTUBE].pairs
+    )
+    note = f" ({_YOUTUBE} was read from lists with placeholder names, one per pair)"
+    return ", ".join(parts) + note * placeholders
 
 
 def failures_section(models: dict[tuple[str, str], Comparisons]) -> str:
