@@ -3,6 +3,7 @@
 Every number in the text is computed here from the score files at the moment of writing.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -13,8 +14,9 @@ from reproduction import tables
 from reproduction.published import Comparisons, PublishedFolder, identity, same_photograph
 
 MODELS = TABLES["1000_pairs"].columns
-# Too few pairs or placeholder people: shown, but left out of counts of datasets.
+# Too few pairs: shown, but left out of counts of datasets.
 FEW = ("fei_face_frontal",)
+_YOUTUBE = "youtube_faces"
 PAIRED = (("CP1", "Ensemble"), ("CP2", "Ensemble"), ("FT1", "Ensemble"), ("EX1", "CP1"))
 
 
@@ -41,10 +43,45 @@ def rounding(cells: Iterable[tables.Cell]) -> str:
         )
         for truncate in (False, True)
     }
+    rounded = agree[False] > agree[True]
     return (
         f"Of {len(computed)} published figures that the score files give, {agree[False]} come back "
-        f"to every printed digit when rounded half up, {agree[True]} when truncated: the published "
-        "tables were rounded."
+        f"to every printed digit when rounded half up, {agree[True]} when truncated"
+        + (": the published tables were rounded." if rounded else ".")
+    )
+
+
+def short(models: dict[tuple[str, str], Comparisons], seed: int) -> str:
+    """The answers in a few lines, as a Markdown list."""
+    _, verdicts, overall = paired_rows(models, "CP1", "Ensemble", "exact", seed)
+    _, grid_verdicts, grid_overall = paired_rows(models, "CP1", "Ensemble", "paper", seed)
+    used = sum(verdicts.values())
+    means = {
+        name: {
+            model: np.mean([rates(*score_tables.split(models[model, d]))["EER"] for d in DATASETS])
+            for model in MODELS
+        }
+        for name, rates in (
+            ("grid", metrics.grid_error_rates),
+            ("exact", metrics.exact_error_rates),
+        )
+    }
+    best = {name: min(eers, key=eers.get) for name, eers in means.items()}
+    frontal = models["CP1", "fei_face_frontal"]
+    return "\n".join(
+        [
+            f"- Does Ensemble beat CP1? Dataset by dataset, at every distinct score: better on "
+            f"{verdicts['better']} of {used}, worse on {verdicts['worse']}, undecided on "
+            f"{verdicts['undecided']} (published grid: {grid_verdicts['better']}, "
+            f"{grid_verdicts['worse']}, {grid_verdicts['undecided']}). On the mean EER of the "
+            f"{used}: {overall} (published grid: {grid_overall}).",
+            f"- Lowest mean EER over the seven datasets: {best['grid']} on the published grid "
+            f"({means['grid'][best['grid']]:.4f}), {best['exact']} at every distinct score "
+            f"({means['exact'][best['exact']]:.4f}; Ensemble {means['exact']['Ensemble']:.4f}).",
+            f"- fei_face_frontal: {len(frontal.scores)} of {sum(frontal.attempts):,} pairs were "
+            f"scored, {int((frontal.labels == 0).sum())} of them impostor pairs; an EER of zero "
+            "there says little.",
+        ]
     )
 
 
@@ -145,7 +182,11 @@ def lone_subjects(models: dict[tuple[str, str], Comparisons]) -> str:
         pairs = models["CP1", dataset].pairs
         subjects = len({identity(pair.reference) for pair in pairs})
         parts.append(f"{dataset} {subjects:,} people in {len(pairs):,} pairs")
-    return ", ".join(parts)
+    placeholders = all(
+        re.fullmatch(r"id\d+", identity(pair.reference)) for pair in models["CP1", _YOUTUBE].pairs
+    )
+    note = f" ({_YOUTUBE} was read from lists with placeholder names, one per pair)"
+    return ", ".join(parts) + note * placeholders
 
 
 def failures_section(models: dict[tuple[str, str], Comparisons]) -> str:

@@ -100,7 +100,8 @@ def error_curves(negatives, positives) -> Curves:
     negatives, positives = check_scores(negatives, positives)
     thresholds = np.unique(np.concatenate([negatives, positives]))
     thresholds = np.append(thresholds, np.nextafter(thresholds[-1], np.inf))
-    fmr = 1 - np.searchsorted(negatives, thresholds, side="left") / negatives.size
+    rejected = np.searchsorted(negatives, thresholds, side="left")
+    fmr = (negatives.size - rejected) / negatives.size
     fnmr = np.searchsorted(positives, thresholds, side="left") / positives.size
     return Curves(thresholds, fmr, fnmr)
 
@@ -114,7 +115,8 @@ def grid_curves(negatives, positives, points: int = GRID_POINTS) -> Curves:
     """
     negatives, positives = check_scores(negatives, positives)
     thresholds = np.linspace(1, 0, points)
-    fmr = 1 - np.searchsorted(negatives, thresholds, side="right") / negatives.size
+    rejected = np.searchsorted(negatives, thresholds, side="right")
+    fmr = (negatives.size - rejected) / negatives.size
     fnmr = np.searchsorted(positives, thresholds, side="right") / positives.size
     return Curves(thresholds, fmr, fnmr)
 

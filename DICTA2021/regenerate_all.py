@@ -20,6 +20,7 @@ from DICTA2021 import (
     draw_far_frr_graphs_for_multiple_models,
     draw_roc_curve_for_each_dataset,
     findings,
+    metrics,
     score_tables,
 )
 from reproduction import options, provenance, tables
@@ -175,6 +176,7 @@ def report(
     scored = [cell for r in results if r.folder == "DICTA2021" for cell in r.cells]
     try:
         models = findings.read_models(folder)
+        short = findings.short(models, seed)
         conclusions = f"""## What the exact protocol changes
 
 {findings.protocol_section(models)}
@@ -202,15 +204,20 @@ as independent: {findings.lone_subjects(models)}.
 
 With 7 to 501 impostor pairs per dataset an FMR below 0.1 % is an FMR of zero. That is why the
 published FNMR1000 and FNMR0 tables hold the same figures; neither says anything about one false
-match in a thousand, for which at least {metrics_needed():,} impostor pairs are needed.
+match in a thousand, for which at least {metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs are needed.
 """
-    except PublishedFileError as error:
-        conclusions = f"## Conclusions\n\nNot computed, because a score file is missing: {error}.\n"
+    except (PublishedFileError, metrics.ScoreError) as error:
+        short = f"Not computed, because a score file cannot be used: {error}."
+        conclusions = ""
     return f"""# Reproduction report
 
 Written by `cd DICTA2021 && python regenerate_all.py` from the published score and prediction files;
 no figure in it was typed. Every figure labelled "ours" is regenerated from published scores or
 predictions; none comes from a model run here.
+
+## In short
+
+{short}
 
 ## Verdicts
 
@@ -241,11 +248,6 @@ Accuracies with 95 % Clopper-Pearson intervals, where predictions were published
 
 {attributes_section(with_intervals)}
 """
-
-
-def metrics_needed() -> int:
-    """Impostor pairs that an FMR of 0.1 % takes."""
-    return score_tables.metrics.IMPOSTORS_FOR_FMR1000
 
 
 def attributes_section(cells: Sequence[tables.Cell]) -> str:

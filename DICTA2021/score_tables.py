@@ -382,16 +382,18 @@ def make(
         lines = "\n".join(",".join(row) for row in (header, *rows))
         provenance.write_text(stem.with_name(f"{stem.name}_details.csv"), lines + "\n")
         print(f"\n{title}: all figures\n{tables.to_console(header, rows)}")
-    _warn_about_few_impostors(cells, details)
+    _warn_about_few_impostors(cells, details, protocol == "exact")
     return cells
 
 
-def _warn_about_few_impostors(cells: Sequence[tables.Cell], details: Sequence[Details]) -> None:
+def _warn_about_few_impostors(
+    cells: Sequence[tables.Cell], details: Sequence[Details], exact: bool
+) -> None:
     numbers = [detail.impostor_pairs for detail in details]
-    asked = any("1000" in cell.expected.metric for cell in cells)
+    asked = any("1000" in cell.expected.metric for cell in cells) or exact
     if asked and numbers and min(numbers) < metrics.IMPOSTORS_FOR_FMR1000:
         print(
-            f"warning: these figures rest on {min(numbers)} to {max(numbers)} impostor pairs; an "
+            f"warning: FMR1000 rests on {min(numbers)} to {max(numbers)} impostor pairs here; an "
             f"FMR of 0.1 % takes {metrics.IMPOSTORS_FOR_FMR1000:,} (below 1,000 it means no false "
             "match at all)",
             file=sys.stderr,

@@ -172,11 +172,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("at least 2 scores and 1 repeat are needed", file=sys.stderr)
         return 2
     header = ["scores", "double loop (s)", "grid (s)", "exact (s)", "loop / grid", "loop / exact"]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     rows = time_metrics(arguments.sizes, arguments.repeats, arguments.seed)
     text = (
         f"# Scoring\n\n`python benchmarks/scoring.py`, medians of {arguments.repeats} runs (the "
         f"loop: one run) on {hardware()}, NumPy {np.__version__}, Python "
-        f"{platform.python_version()}. Scores are made up. Each column computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
+        f"{platform.python_version()}, {load:.1f} processes running at the start. Scores are made up. Each "
+        "column computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
         f"{tables.to_markdown(header, rows)}\n"
     )
     if arguments.published.is_dir():

@@ -8,6 +8,7 @@ published are each refused with the file, the line and what was expected.
 import csv
 import hashlib
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -230,16 +231,26 @@ class PublishedFolder:
             self.read.add(file)
         return path
 
+    @contextmanager
+    def _named_within(self):
+        """Name files in messages relative to this folder: they end up in results."""
+        try:
+            yield
+        except PublishedFileError as error:
+            raise PublishedFileError(str(error).replace(f"{self.root}/", "")) from None
+
     def _list(self, file: str, labelled: bool, separator: str = " ") -> dict:
         if file not in self._lists:
-            self._lists[file] = read_pairs(self.path(file), labelled, separator)
+            with self._named_within():
+                self._lists[file] = read_pairs(self.path(file), labelled, separator)
         return self._lists[file]
 
     def scores(self, file: str) -> np.ndarray:
         """Scores of a file that has the published number of lines."""
         if file not in self.line_counts:
             raise PublishedFileError(f"{file}: its published number of lines is not recorded")
-        return read_scores(self.path(file), self.line_counts[file])
+        with self._named_within():
+            return read_scores(self.path(file), self.line_counts[file])
 
     def comparisons(self, folders: list[str], dataset: str, limit: int | None = None):
         """Comparisons of one dataset by one model, or by the mean score of several.
@@ -254,7 +265,7 @@ class PublishedFolder:
         lists = f"data/training_pairs_data/{dataset}"
         listed = self._list(f"{lists}/landmark_evaluation_input_{dataset}.txt", labelled=False)
         labelled = self._list(f"{lists}/evaluation_{dataset}.txt", labelled=True)
-        return join(scores, listed, labelled, str(self.root / files[0]))
+        return join(scores, listed, labelled, files[0])
 
     def real_mask_comparisons(self, run: str, models: list[str]) -> Comparisons:
         """Comparisons of RMFD, real masks, by one model or by the mean score of several.
@@ -265,7 +276,7 @@ class PublishedFolder:
         """
         files = [f"{run}/{model}/score_RMFD.txt" for model in models]
         labelled = self._list("data/evaluation_RMFD.txt", labelled=True, separator="::")
-        return join(self._mean_scores(files), labelled, labelled, str(self.root / files[0]))
+        return join(self._mean_scores(files), labelled, labelled, files[0])
 
     def _mean_scores(self, files: list[str]) -> np.ndarray:
         columns = [self.scores(file) for file in files]
@@ -277,7 +288,8 @@ class PublishedFolder:
         """Predictions of a file that has the published number of lines."""
         if file not in self.line_counts:
             raise PublishedFileError(f"{file}: its published number of lines is not recorded")
-        return read_predictions(self.path(file), classes, self.line_counts[file])
+        with self._named_within():
+            return read_predictions(self.path(file), classes, self.line_counts[file])
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of every file read, by its path relative to the folder."""
