@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from AJCAI2021.predictions import ATTRIBUTES, class_figures, confusion_matrix
+from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import PublishedFileError, PublishedFolder
 
@@ -139,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     header, rows = class_rows(matrices)
     text = "\n".join(",".join(f'"{field}"' for field in row) for row in (header, *rows))
     result = arguments.output / "per_class.csv"
-    provenance.write_text(result, text + "\n")
+    write_file(result, text + "\n")
     provenance.write_meta(result, description)
     print(f"\nRecall and precision of each class\n{tables.to_console(header, rows)}")
     unread = any(isinstance(matrix, PublishedFileError) for matrix in matrices.values())

@@ -24,6 +24,7 @@ import numpy as np
 from DICTA2021 import embeddings, metrics, model_scores, score_tables
 from DICTA2021.model_scores import MATCHERS, MissingError, Scores
 from mask_utils.errors import UserError, end_cleanly
+from mask_utils.files import write_file
 from mask_utils.landmark_cache import default_cache_file
 from mask_utils.options import new_parser, positive
 from reproduction import provenance, tables
@@ -265,7 +266,7 @@ def write_results(
     ]
     print(tables.to_console(header, rows))
     lines = "\n".join(",".join(row) for row in (header, *rows))
-    provenance.write_text(stem.with_suffix(".csv"), lines + "\n")
+    write_file(stem.with_suffix(".csv"), lines + "\n")
     text = (
         f"# {stem.name}\n\nRun here: `{description['command']}`\n\n"
         f"{tables.to_markdown(header, rows)}\n\n"
@@ -273,7 +274,7 @@ def write_results(
         "FMR <= 1 %, <= 0.1 %, 0; FTE: pictures without a vector; FTA: pairs never compared. An "
         f"FMR of 0.1 % takes {metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs.\n"
     )
-    provenance.write_text(stem.with_suffix(".md"), text)
+    write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)
     curves = {name: score_tables.split(found) for name, found in comparisons.items()}
     curves = dict(list(curves.items())[: len(figures.PALETTE)])

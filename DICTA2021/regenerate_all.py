@@ -23,6 +23,7 @@ from DICTA2021 import (
     metrics,
     score_tables,
 )
+from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import PublishedFileError, PublishedFolder, read_line_counts
 
@@ -314,7 +315,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for script, its_options in scripts:
                 failed |= bool(script.main([*published, *its_options]))
         text = report(results, folder, with_intervals, real_masks, arguments.seed)
-        provenance.write_text(root / "REPRODUCTION.md", text)
+        write_file(root / "REPRODUCTION.md", text)
         dicta, ajcai = ([r for r in results if r.folder == f] for f in ("DICTA2021", "AJCAI2021"))
         filled = {root / "README.md": overview(results)}
         filled |= dict.fromkeys(arguments.readme or [], overview(results))

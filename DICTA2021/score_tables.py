@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from DICTA2021 import metrics
+from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import Comparisons, PublishedFileError, PublishedFolder, identity
 
@@ -380,7 +381,7 @@ def make(
     if protocol == "exact" and details:
         header, rows = details_rows(dict.fromkeys(details))
         lines = "\n".join(",".join(row) for row in (header, *rows))
-        provenance.write_text(stem.with_name(f"{stem.name}_details.csv"), lines + "\n")
+        write_file(stem.with_name(f"{stem.name}_details.csv"), lines + "\n")
         print(f"\n{title}: all figures\n{tables.to_console(header, rows)}")
     _warn_about_few_impostors(cells, details, protocol == "exact")
     return cells

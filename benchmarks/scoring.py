@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from DICTA2021 import metrics
 from DICTA2021.regenerate_all import SCRIPTS
+from mask_utils.files import write_file
 from reproduction import provenance, tables
 
 HERE = Path(__file__).resolve().parent
@@ -112,17 +113,6 @@ def seconds(function: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-def hardware() -> str:
-    """Processor, cores and memory, in words."""
-    model = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        names = [line for line in information.read_text().splitlines() if "model name" in line]
-        model = names[0].split(":")[1].strip() if names else model
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
-
-
 def time_metrics(sizes: Sequence[int], repeats: int, seed: int) -> list[list[str]]:
     """One row per size: seconds of the loop, of the grid and of the exact metrics, and ratios."""
     rows = []
@@ -176,9 +166,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = time_metrics(arguments.sizes, arguments.repeats, arguments.seed)
     text = (
         f"# Scoring\n\n`python benchmarks/scoring.py`, medians of {arguments.repeats} runs (the "
-        f"loop: one run) on {hardware()}, NumPy {np.__version__}, Python "
-        f"{platform.python_version()}, {load:.1f} processes running at the start. Scores are made up. Each "
-        "column computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
+        f"loop: one run) on {provenance.hardware()}, NumPy {np.__version__}, Python "
+        f"{platform.python_version()}, {load:.1f} processes running at the start. Scores are made "
+        "up. Each column computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
         f"{tables.to_markdown(header, rows)}\n"
     )
     if arguments.published.is_dir():
@@ -191,12 +181,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(text)
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
-    provenance.write_text(arguments.output / "scoring.csv", buffer.getvalue())
-    provenance.write_text(arguments.output / "scoring.md", text)
+    write_file(arguments.output / "scoring.csv", buffer.getvalue())
+    write_file(arguments.output / "scoring.md", text)
     description = provenance.describe(
         "python benchmarks/scoring.py", vars(arguments), {}, arguments.seed
     )
-    provenance.write_meta(arguments.output / "scoring.csv", description | {"hardware": hardware()})
+    provenance.write_meta(
+        arguments.output / "scoring.csv", description | {"hardware": provenance.hardware()}
+    )
     return 0
 
 

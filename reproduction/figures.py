@@ -8,7 +8,7 @@ import matplotlib
 matplotlib.use("Agg")  # no screen needed
 from matplotlib.figure import Figure  # noqa: E402
 
-from reproduction import provenance  # noqa: E402
+from mask_utils.files import whole_file  # noqa: E402
 
 # Okabe and Ito's colour-blind-safe palette, without its yellow, which is too pale for a line.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -28,7 +28,6 @@ def save(figure: Figure, path: Path, pdf: bool = False) -> list[Path]:
         plain = {"Software": None} if to.suffix == ".png" else {"CreationDate": None}
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a glyph that is missing in the font, a clipped layout
-            provenance.write_atomically(
-                to, lambda file, plain=plain: figure.savefig(file, dpi=150, metadata=plain)
-            )
+            with whole_file(to) as file:
+                figure.savefig(file, dpi=150, metadata=plain, format=to.suffix[1:])
     return paths

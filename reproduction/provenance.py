@@ -1,4 +1,4 @@
-"""Where a result comes from: `<result>.meta.json` beside it, and files written whole or not at all.
+"""Where a result comes from: `<result>.meta.json` beside it.
 
 No path of the machine is stored: inputs are named relative to their folder, arguments that are
 paths relative to the repository, or by their last part where they lie outside it.
@@ -9,10 +9,11 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+
+from mask_utils.files import write_file
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Written by the commands themselves: a change there does not make the code another one.
@@ -25,32 +26,6 @@ GENERATED = (
     "*/README.md",
     "benchmarks/results",
 )
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then rename it: whole or not at all.
-
-    Args: final path, whose folder is made if need be; a function of the temporary path, which has
-        the same suffix.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".unfinished_", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        # mkstemp makes the file private; a result has the mode any new file has.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file with Unix line ends, whole or not at all."""
-    write_atomically(path, lambda to: to.write_text(text, encoding="utf-8", newline="\n"))
 
 
 def _git(*arguments: str) -> str | None:
@@ -107,6 +82,17 @@ def describe(
     }
 
 
+def hardware() -> str:
+    """Processor, cores and memory of this machine, in words."""
+    model = platform.processor() or platform.machine()
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        names = [line for line in information.read_text().splitlines() if "model name" in line]
+        model = names[0].split(":")[1].strip() if names else model
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
+
+
 def write_meta(result: Path, description: dict) -> Path:
     """Write `<result without suffix>.meta.json` beside a result.
 
@@ -114,5 +100,5 @@ def write_meta(result: Path, description: dict) -> Path:
     Returns: path of the file written.
     """
     path = result.with_name(f"{result.stem}.meta.json")
-    write_text(path, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+    write_file(path, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
     return path

@@ -14,6 +14,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from mask_utils.files import write_file
 from reproduction import provenance
 
 OK = "OK"  # equal to the printed digits
@@ -30,7 +31,6 @@ EXPECTED_COLUMNS = (
     *("table", "row", "column", "metric", "published", "decimals", "source", "status", "note"),
     *("tolerance", "recorded"),
 )
-BEGIN, END = "<!-- tables:begin -->", "<!-- tables:end -->"
 
 
 class TableError(ValueError):
@@ -274,9 +274,9 @@ def write_results(cells: Sequence[Cell], title: str, stem: Path, description: di
         f"# {title}\n\n`{description['command']}`\n\n{note}\n\n{to_markdown(header, rows)}\n\n"
         f"{summary(cells)}\n"
     )
-    provenance.write_text(stem.with_name(f"{stem.name}.csv"), to_csv(cells))
-    provenance.write_text(stem.with_name(f"{stem.name}.md"), markdown)
-    provenance.write_text(stem.with_name(f"{stem.name}.tex"), to_latex(header, rows, title))
+    write_file(stem.with_name(f"{stem.name}.csv"), to_csv(cells))
+    write_file(stem.with_name(f"{stem.name}.md"), markdown)
+    write_file(stem.with_name(f"{stem.name}.tex"), to_latex(header, rows, title))
     provenance.write_meta(stem.with_name(f"{stem.name}.csv"), description)
 
 
@@ -293,22 +293,24 @@ def print_table(cells: Sequence[Cell], title: str) -> None:
             )
 
 
-def fill_markers(path: Path, text: str) -> bool:
-    """Replace what stands between the tables markers of a Markdown file; the rest stays as it is.
+def fill_markers(path: Path, text: str, name: str = "tables") -> bool:
+    """Replace what stands between two markers of a Markdown file; the rest stays as it is.
 
-    Args: path of a file with the lines `<!-- tables:begin -->` and `<!-- tables:end -->`; Markdown.
+    Args: path of a file with the lines `<!-- <name>:begin -->` and `<!-- <name>:end -->`; Markdown;
+        name of the markers.
     Returns: False where the file is missing or has neither marker.
     Raises: TableError where only one marker stands in it, or the end before the beginning.
     """
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     if not path.is_file():
         return False
     before = path.read_text(encoding="utf-8")
-    if BEGIN not in before and END not in before:
+    if begin not in before and end not in before:
         return False
-    once = before.count(BEGIN) == before.count(END) == 1
-    if not once or before.index(BEGIN) > before.index(END):
-        raise TableError(f"{path}: one {BEGIN} and one {END} after it expected")
-    head, rest = before.split(BEGIN)
-    _, tail = rest.split(END)
-    provenance.write_text(path, f"{head}{BEGIN}\n{text.strip()}\n{END}{tail}")
+    once = before.count(begin) == before.count(end) == 1
+    if not once or before.index(begin) > before.index(end):
+        raise TableError(f"{path}: one {begin} and one {end} after it expected")
+    head, rest = before.split(begin)
+    _, tail = rest.split(end)
+    write_file(path, f"{head}{begin}\n{text.strip()}\n{end}{tail}")
     return True

@@ -4,23 +4,7 @@ machine."""
 import json
 from pathlib import Path
 
-import pytest
-
 from reproduction import provenance
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "deep" / "result.csv"
-    provenance.write_text(path, "old\n")
-
-    def interrupted(to):
-        to.write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        provenance.write_atomically(path, interrupted)
-    assert path.read_text() == "old\n"
-    assert [p.name for p in path.parent.iterdir()] == ["result.csv"]
 
 
 def test_description_has_no_machine_paths(tmp_path):

@@ -131,18 +131,21 @@ def test_a_cell_the_published_table_lacks_stays_blank():
     ]
 
 
+BEGIN, END = "<!-- tables:begin -->", "<!-- tables:end -->"
+
+
 def test_markers(tmp_path):
     path = tmp_path / "README.md"
     assert not tables.fill_markers(path, "x")
     path.write_text("no markers\n")
     assert not tables.fill_markers(path, "x")
-    path.write_text(f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    path.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     for text in ("new", "new"):
         assert tables.fill_markers(path, text)
-        assert path.read_text() == f"before\n{tables.BEGIN}\nnew\n{tables.END}\nafter\n"
-    path.write_text(f"{tables.END}\n{tables.BEGIN}\n")
+        assert path.read_text() == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    path.write_text(f"{END}\n{BEGIN}\n")
     with pytest.raises(tables.TableError, match="expected"):
         tables.fill_markers(path, "x")
-    path.write_text(f"{tables.BEGIN}\n")
+    path.write_text(f"{BEGIN}\n")
     with pytest.raises(tables.TableError, match="expected"):
         tables.fill_markers(path, "x")
