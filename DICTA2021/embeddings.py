@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from mask_utils.errors import UserError
 from mask_utils.images import PictureError, decode_picture, read_file
-from mask_utils.landmarks import Face, choose_faces, find_faces
+from mask_utils.landmarks import Face, choose_faces, find_faces, predict_landmarks
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +39,7 @@ SIZE = 224  # pixels, the side of what the pair networks see
 CHIP_SIZE = 150  # pixels, the side of what dlib's network sees
 CHIP_PADDING = 0.25
 CROP_MARGIN = 0.6
-ALIGNMENTS = ("A", "B", "whole")
+ALIGNMENTS = ("A", "B", "detected", "whole")
 
 _FORMAT = b"1"  # raise it when the same key would stand for another vector
 _GROUP = 16  # pictures a thread takes at a time
@@ -168,7 +168,12 @@ def crop_face(
     return crop
 
 
-def _largest_face(picture: np.ndarray) -> Face:
+def largest_face(picture: np.ndarray) -> Face:
+    """Return the face of the largest box that the detector finds on a picture.
+
+    Raises:
+        NoFaceError: it finds none.
+    """
     faces = choose_faces(find_faces(picture).faces, "largest", picture.shape)
     if not faces:
         raise NoFaceError("no face found")
@@ -195,7 +200,7 @@ def picture_preparation(
 
     def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
         if crop_margin is not None:
-            box = known.box if known.box is not None else _largest_face(picture).box
+            box = known.box if known.box is not None else largest_face(picture).box
             picture = crop_face(picture, box, crop_margin)
         return normalise(fit_on_black(picture), preprocessing, network)
 
@@ -228,7 +233,9 @@ def chip_preparation(alignment: str = "A") -> Preparation:
 
     Args:
         alignment: "A": by the landmarks given with the picture (of a masked picture: those of the
-            unmasked one); "B": by landmarks predicted on the picture itself, largest face;
+            unmasked one); "B": by landmarks predicted on the picture itself, in the box given with
+            it (of a masked picture: that of the unmasked one), or in that of the largest face;
+            "detected": box and landmarks are both found on the picture itself, largest face;
             "whole": none, the picture is resized to the chip's size.
 
     Returns:
@@ -245,7 +252,12 @@ def chip_preparation(alignment: str = "A") -> Preparation:
             shrinks = min(picture.shape[:2]) > CHIP_SIZE
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             return cv2.resize(picture, (CHIP_SIZE, CHIP_SIZE), interpolation=how)
-        landmarks = known.landmarks if alignment == "A" else _largest_face(picture).landmarks
+        if alignment == "A":
+            landmarks = known.landmarks
+        elif alignment == "B" and known.box is not None:
+            landmarks = predict_landmarks(picture, known.box)
+        else:
+            landmarks = largest_face(picture).landmarks
         if landmarks is None:
             raise NoFaceError("no landmarks are known of this picture")
         return aligned_chip(picture, landmarks)

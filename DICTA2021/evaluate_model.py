@@ -345,8 +345,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         nargs="+",
         choices=embeddings.ALIGNMENTS,
         default=["A"],
-        help="of dlib's chips: A by the unmasked picture's landmarks, B by those predicted on the "
-        "picture itself, whole: none (default: A)",
+        help="of dlib's chips: A by the unmasked picture's landmarks; B by those predicted on the "
+        "picture itself in the unmasked picture's box; detected: box and landmarks both found on "
+        "the picture itself; whole: none (default: A)",
     )
     parser.add_argument(
         "--scaling",

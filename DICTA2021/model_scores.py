@@ -52,7 +52,7 @@ class Options(NamedTuple):
     """How pictures become vectors.
 
     preprocessing: published or corrected (pair networks). crop_margin: None for whole pictures, or
-    the margin around the face. alignment: A, B or whole (dlib). batch_size: pictures a call.
+    the margin around the face. alignment: of dlib's chips. batch_size: pictures a call.
     cache: folder of vectors, or None.
     """
 
@@ -266,7 +266,8 @@ def own_preparation(
 
     def prepare(picture: np.ndarray, known: embeddings.Picture) -> np.ndarray:
         if crop_margin is not None:
-            picture = embeddings.crop_face(picture, known.box, crop_margin)
+            box = known.box if known.box is not None else embeddings.largest_face(picture).box
+            picture = embeddings.crop_face(picture, box, crop_margin)
         picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
         return picture.astype(np.float32) / np.float32(divisor) - np.float32(shift)
 
@@ -294,7 +295,8 @@ def embed_pictures(
         )
     # What is given becomes part of a vector's key in the cache: give what is used, no more.
     use_landmarks = preparation.name == "chip A"
-    use_box = options.crop_margin is not None and not preparation.name.startswith("chip")
+    of_chips = preparation.name.startswith("chip")
+    use_box = preparation.name == "chip B" or (options.crop_margin is not None and not of_chips)
     listed = []
     for place in pictures:
         landmarks, box = faces.get(place, (None, None))
