@@ -177,8 +177,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = (
         f"# Scoring\n\n`python benchmarks/scoring.py`, medians of {arguments.repeats} runs (the "
         f"loop: one run) on {hardware()}, NumPy {np.__version__}, Python "
-        f"{platform.python_version()}, {load:.1f} processes running at the start. Scores are made up. Each "
-        "column computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
+        f"{platform.python_version()}, {load:.1f} processes running at the start. Scores are "
+        "made up. Each column computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
         f"{tables.to_markdown(header, rows)}\n"
     )
     if arguments.published.is_dir():
