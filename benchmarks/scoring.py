@@ -180,7 +180,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"# Scoring\n\n`python benchmarks/scoring.py`, medians of {arguments.repeats} runs (the "
         f"loop: one run) on {hardware()}, NumPy {np.__version__}, Python "
         f"{platform.python_version()}, {load:.1f} processes running at the start. Scores are "
-        "made up; all of it runs in one thread, times are processor time. Each column computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
+        "made up; all of it runs in one thread, times are processor time. Each column "
+        "computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
         f"{tables.to_markdown(header, rows)}\n"
     )
     if arguments.published.is_dir():
