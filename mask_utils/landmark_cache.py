@@ -124,7 +124,7 @@ def read_landmark_file(path: Path) -> dict[str, tuple[Face, ...]]:
                 boxes = [box for box in (row.get("box") or "").split(";") if box.strip()]
                 for i, text in enumerate(texts):
                     points = parse_landmarks(text)
-                    box = _parse_box(boxes[i]) if i < len(boxes) else _bounds(points)
+                    box = parse_box(boxes[i]) if i < len(boxes) else _bounds(points)
                     key = row[picture]
                     faces[key] = (*faces.get(key, ()), Face(box, points))
     except OSError as error:
@@ -134,7 +134,12 @@ def read_landmark_file(path: Path) -> dict[str, tuple[Face, ...]]:
     return faces
 
 
-def _parse_box(text: str) -> tuple[int, int, int, int]:
+def parse_box(text: str) -> tuple[int, int, int, int]:
+    """Return the box (left, top, right, bottom) of four numbers separated by spaces.
+
+    Raises:
+        ValueError: not four numbers.
+    """
     sides = text.split()
     if len(sides) != 4:
         raise ValueError(f"expected a box of left top right bottom; {text!r} came")

@@ -1,0 +1,331 @@
+"""Pairs and a matcher -> scores: what every script that scores from models shares.
+
+A matcher is a network with its weights, the way its pictures are prepared, and a similarity. Every
+distinct picture of all lists is embedded once; see DICTA2021.embeddings.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from DICTA2021 import embeddings
+from mask_utils.batch import MANIFEST_COLUMNS
+from mask_utils.errors import UserError
+from mask_utils.landmark_cache import parse_box, parse_landmarks
+from mask_utils.ledger import Ledger
+from reproduction.published import Pair, PublishedFileError, read_pairs
+
+
+class Matcher(NamedTuple):
+    """A published or packaged model.
+
+    network: its architecture, one of DICTA2021.networks.NETWORK_NAMES.
+    weights: its weight file (or folder of files) below the models folder; "" where a package or
+        this repository brings it.
+    similarity: distance (of pooled features), or head (the network's own decision).
+    """
+
+    network: str
+    weights: str
+    similarity: str = "distance"
+
+
+MATCHERS = {
+    **{
+        name: Matcher("resnet50", f"{name}.pt")
+        for name in ("EX1", "EX1.1", "CP1", "CP2", "FT1", "FT2", "FT3")
+    },
+    "ImageNet_VGG19": Matcher("vgg19", "benchmark_1", "head"),
+    "ImageNet_MobileNet": Matcher("mobilenet_v2", "benchmark_1/mobilenet.h5", "head"),
+    "VGGFace2_SENET": Matcher("senet50", "benchmark_1/senet.zip", "head"),
+    "VGGFace2_VGG16": Matcher("vgg16", "benchmark_1/vgg16.h5", "head"),
+    "dlib": Matcher("dlib", ""),
+}
+"""By the name of their score folder; dlib comes with the package of face models."""
+
+
+class Options(NamedTuple):
+    """How pictures become vectors.
+
+    preprocessing: published or corrected (pair networks). crop_margin: None for whole pictures, or
+    the margin around the face. alignment: A, B or whole (dlib). batch_size: pictures a call.
+    cache: folder of vectors, or None.
+    """
+
+    preprocessing: str = "published"
+    crop_margin: float | None = None
+    alignment: str = "A"
+    batch_size: int = 32
+    cache: Path | None = None
+
+
+class MissingError(UserError):
+    """A weight file, dataset or list that is not there; the message names what brings it."""
+
+
+def weight_file(name: str, models_folder: Path) -> Path | None:
+    """Return the weight file of a matcher: the converted one where it stands beside, or published.
+
+    Raises:
+        MissingError: there is none.
+    """
+    matcher = MATCHERS[name]
+    if not matcher.weights:
+        return None
+    published = models_folder / matcher.weights
+    converted = models_folder / f"{name}.weights.h5"
+    for path in (converted, published):
+        if path.exists():
+            return path
+    raise MissingError(
+        f"{name}: expected its weights at {published}; they are not there; run: "
+        "python download_datasets.py --published models"
+    )
+
+
+def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray, tuple]]:
+    """Return landmarks and box of every masked picture's face, by path below the dataset's folder.
+
+    A masked picture and its unmasked copy have the same: those found on the unmasked one.
+
+    Args:
+        masked_folder: what generate_mask_to_datasets.py wrote; without its manifest nothing is
+            known.
+    """
+    path = masked_folder / "manifest.csv"
+    if not path.is_file():
+        return {}
+    faces = {}
+    manifest = Ledger(path, MANIFEST_COLUMNS, ("source",))
+    for row in manifest.rows():
+        if row["dataset"] == dataset and row["status"] == "masked":
+            face = (
+                parse_landmarks(row["landmarks"].split(";")[0]),
+                parse_box(row["box"].split(";")[0]),
+            )
+            for place in (row["copy"], row["output"]):
+                faces[place.removeprefix(f"{dataset}/")] = face
+    manifest.close()
+    return faces
+
+
+def read_lists(folder: Path, dataset: str) -> tuple[list[Pair], dict[Pair, int]]:
+    """Read the two lists of a dataset: the pairs that can be compared, and all with their labels.
+
+    Args:
+        folder: holds <dataset>/evaluation_<dataset>.txt and, where some pairs cannot be compared,
+            <dataset>/landmark_evaluation_input_<dataset>.txt.
+        dataset: its name.
+
+    Raises:
+        MissingError: no evaluation list. UserError: a malformed line, named.
+    """
+    evaluation = folder / dataset / f"evaluation_{dataset}.txt"
+    if not evaluation.is_file():
+        raise MissingError(
+            f"{dataset}: expected its list of pairs at {evaluation}; it is not there; run: python "
+            f"DICTA2021/generate_pairs.py --datasets {dataset} --output {folder}"
+        )
+    possible = folder / dataset / f"landmark_evaluation_input_{dataset}.txt"
+    try:
+        labelled = read_pairs(evaluation, labelled=True)
+        listed = read_pairs(possible, labelled=False) if possible.is_file() else labelled
+    except PublishedFileError as error:
+        raise UserError(str(error)) from None
+    return list(listed), labelled
+
+
+def listed_pictures(pairs: Iterable[Pair], list_name: str) -> list[str]:
+    """Return the distinct pictures of a list, in its order, as clean relative paths.
+
+    Raises:
+        UserError: a path leads out of the dataset's folder.
+    """
+    pictures = {}
+    for pair in pairs:
+        for place in pair[:2]:
+            name = clean(place)
+            if name == ".." or name.startswith(("../", "/")):
+                raise UserError(
+                    f"{list_name}: expected paths below the dataset's folder; {place!r} leads out"
+                )
+            pictures[name] = None
+    return list(pictures)
+
+
+def clean(place: str) -> str:
+    """Return a listed path without its "./" and doubled slashes."""
+    return os.path.normpath(place)
+
+
+class Scores(NamedTuple):
+    """Scores of a list of pairs, NaN where a picture failed; failures: reason by picture."""
+
+    scores: np.ndarray
+    failures: dict[str, str]
+
+
+def score_pairs(
+    pairs: Sequence[Pair],
+    folder: Path,
+    faces: dict[str, tuple[np.ndarray, tuple]],
+    name: str,
+    models_folder: Path,
+    options: Options,
+    list_name: str = "the list",
+) -> Scores:
+    """Score a list of pairs with a matcher of MATCHERS.
+
+    Args:
+        pairs: what to compare; paths start from folder.
+        folder: the dataset's folder of pictures.
+        faces: see known_faces; needed for alignment A and spares detection for crops.
+        name: a key of MATCHERS.
+        models_folder: holds the published weight files.
+        options: how pictures become vectors.
+        list_name: named in messages.
+
+    Returns:
+        Scores in the order of the pairs, higher = more alike.
+
+    Raises:
+        MissingError: no weight file. UserError: the weights do not fit, the list leads out of the
+        folder, or none of its pictures is there.
+
+    Source: DICTA2021; similarity 1 / (1 + distance) of pooled features, see
+    DICTA2021.embeddings.distance_similarity.
+    """
+    matcher = MATCHERS[name]
+    weights = weight_file(name, models_folder)
+    vector = "projection" if matcher.similarity == "head" else "features"
+    built = []
+
+    def network():
+        from DICTA2021.networks import build_network  # Keras, only where the cache lacks a vector
+
+        if not built:
+            built.append(build_network(matcher.network, weights))
+        return built[0]
+
+    def embedder():
+        from DICTA2021.networks import embedding_model
+
+        return embedding_model(network(), vector)
+
+    if matcher.network == "dlib":
+        preparation = embeddings.chip_preparation(options.alignment)
+    else:
+        preparation = embeddings.picture_preparation(
+            options.preprocessing, matcher.network, options.crop_margin
+        )
+    key = _network_key(name, matcher, weights, vector)
+    pictures = listed_pictures(pairs, list_name)
+    result = embed_pictures(pictures, folder, faces, embedder, key, preparation, options)
+    similarity = embeddings.distance_similarity
+    if matcher.similarity == "head":
+        from DICTA2021.networks import head_layers
+
+        head = head_layers(network())
+
+        def similarity(references, probes):
+            return embeddings.head_similarity(references, probes, head)
+
+    return compare(pairs, pictures, result, similarity)
+
+
+def _network_key(name: str, matcher: Matcher, weights: Path | None, vector: str) -> str:
+    if weights is None:
+        from DICTA2021.dlib_network import package_weights
+
+        weights = package_weights()
+    if weights.is_dir():
+        parts = sorted(path for path in weights.iterdir() if path.suffix == ".h5")
+        return " ".join(embeddings.weight_file_key(f"{name} {vector}", path) for path in parts)
+    return embeddings.weight_file_key(f"{matcher.network} {vector}", weights)
+
+
+SCALINGS = {"255": (1.0, 0.0), "1": (255.0, 0.0), "centred": (127.5, 1.0)}
+"""What a user's own network takes: divisor of the pixels, and what is taken off afterwards."""
+
+
+def own_preparation(
+    size: tuple[int, int], scaling: str, crop_margin: float | None
+) -> embeddings.Preparation:
+    """Return how the input of a user's own network is made: the picture, or its face, resized.
+
+    Args:
+        size: (height, width) of the network's input, in pixels.
+        scaling: a key of SCALINGS.
+        crop_margin: see Options.
+    """
+    divisor, shift = SCALINGS[scaling]
+
+    def prepare(picture: np.ndarray, known: embeddings.Picture) -> np.ndarray:
+        if crop_margin is not None:
+            picture = embeddings.crop_face(picture, known.box, crop_margin)
+        picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+        return picture.astype(np.float32) / np.float32(divisor) - np.float32(shift)
+
+    return embeddings.Preparation(f"own {size} {scaling} {crop_margin}", prepare)
+
+
+def embed_pictures(
+    pictures: Sequence[str],
+    folder: Path,
+    faces: dict[str, tuple[np.ndarray, tuple]],
+    embedder,
+    key: str,
+    preparation: embeddings.Preparation,
+    options: Options,
+) -> embeddings.Embeddings:
+    """Embed the pictures of a list; see score_pairs for the arguments.
+
+    Raises:
+        UserError: not one of the pictures is there; and what DICTA2021.embeddings.embed raises.
+    """
+    if not any((folder / place).is_file() for place in pictures[:1000]):
+        raise MissingError(
+            f"expected the pictures of {folder.name} in {folder}, as {pictures[0]}; they are not "
+            "there; run: python generate_mask_to_datasets.py"
+        )
+    # What is given becomes part of a vector's key in the cache: give what is used, no more.
+    use_landmarks = preparation.name == "chip A"
+    use_box = options.crop_margin is not None and not preparation.name.startswith("chip")
+    listed = []
+    for place in pictures:
+        landmarks, box = faces.get(place, (None, None))
+        listed.append(
+            embeddings.Picture(
+                folder / place, landmarks if use_landmarks else None, box if use_box else None
+            )
+        )
+    return embeddings.embed(
+        listed,
+        embedder,
+        key,
+        preparation,
+        batch_size=options.batch_size,
+        cache=options.cache,
+        progress=True,
+    )
+
+
+def compare(
+    pairs: Sequence[Pair], pictures: Sequence[str], result: embeddings.Embeddings, similarity
+) -> Scores:
+    """Score pairs from the vectors of their pictures.
+
+    Args:
+        pairs: what to compare.
+        pictures: of listed_pictures, in the order that was embedded.
+        result: of embed_pictures.
+        similarity: see DICTA2021.embeddings.pair_scores.
+    """
+    row_of = dict(zip(pictures, result.rows, strict=True))
+    sides = [np.array([row_of[clean(pair[side])] for pair in pairs], np.int64) for side in (0, 1)]
+    scores = embeddings.pair_scores(result.vectors, *sides, similarity)
+    return Scores(scores, {pictures[i]: reason for i, reason in result.failures.items()})
