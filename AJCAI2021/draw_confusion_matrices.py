@@ -16,6 +16,7 @@ import numpy as np
 
 from AJCAI2021.predictions import ATTRIBUTES, normalised
 from AJCAI2021.regenerate_masked_vs_unmasked_results import read_matrices
+from mask_utils.errors import end_cleanly
 from reproduction import options, provenance
 from reproduction.published import PublishedFileError
 
@@ -94,4 +95,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_cleanly(main))

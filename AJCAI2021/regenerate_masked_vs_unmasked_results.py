@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from AJCAI2021.predictions import ATTRIBUTES, class_figures, confusion_matrix
+from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import PublishedFileError, PublishedFolder
@@ -148,4 +149,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_cleanly(main))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from DICTA2021 import score_tables
+from mask_utils.errors import end_cleanly
 from reproduction import options, provenance
 from reproduction.published import PublishedFileError
 
@@ -67,4 +68,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_cleanly(main))

@@ -23,6 +23,7 @@ from DICTA2021 import (
     metrics,
     score_tables,
 )
+from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import PublishedFileError, PublishedFolder, read_line_counts
@@ -335,4 +336,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_cleanly(main))

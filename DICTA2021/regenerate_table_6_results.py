@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from DICTA2021 import score_tables
+from mask_utils.errors import end_cleanly
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -24,4 +25,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(end_cleanly(main))

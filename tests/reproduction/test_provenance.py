@@ -2,6 +2,7 @@
 machine."""
 
 import json
+import subprocess
 from pathlib import Path
 
 from reproduction import provenance
@@ -33,3 +34,25 @@ def test_commit_is_unknown_outside_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(Path(tmp_path).parent))
     assert provenance.commit() == {"commit": None, "dirty": None}
+
+
+def test_regenerated_results_do_not_make_the_code_dirty(tmp_path, monkeypatch):
+    def git(*arguments):
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True)
+
+    files = ["DICTA2021/results/a.csv", "DICTA2021/graphs/a.png", "AJCAI2021/data/b.png"]
+    files += ["REPRODUCTION.md", "DICTA2021/README.md", "DICTA2021/metrics.py"]
+    for file in files:
+        provenance.write_text(tmp_path / file, "old")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "first")
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    assert provenance.commit()["dirty"] is False
+    for file in files[:-1]:
+        provenance.write_text(tmp_path / file, "new")
+    assert provenance.commit()["dirty"] is False
+    provenance.write_text(tmp_path / files[-1], "new")
+    state = provenance.commit()
+    assert state["dirty"] is True and len(state["commit"]) == 40
