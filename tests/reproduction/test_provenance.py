@@ -5,6 +5,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from mask_utils.files import write_file
 from reproduction import provenance
 
 
@@ -44,15 +45,15 @@ def test_regenerated_results_do_not_make_the_code_dirty(tmp_path, monkeypatch):
     files = ["DICTA2021/results/a.csv", "DICTA2021/graphs/a.png", "AJCAI2021/data/b.png"]
     files += ["REPRODUCTION.md", "DICTA2021/README.md", "DICTA2021/metrics.py"]
     for file in files:
-        provenance.write_text(tmp_path / file, "old")
+        write_file(tmp_path / file, "old")
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "--message", "first")
     monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
     assert provenance.commit()["dirty"] is False
     for file in files[:-1]:
-        provenance.write_text(tmp_path / file, "new")
+        write_file(tmp_path / file, "new")
     assert provenance.commit()["dirty"] is False
-    provenance.write_text(tmp_path / files[-1], "new")
+    write_file(tmp_path / files[-1], "new")
     state = provenance.commit()
     assert state["dirty"] is True and len(state["commit"]) == 40
