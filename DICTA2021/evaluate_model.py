@@ -25,8 +25,7 @@ from DICTA2021 import embeddings, metrics, model_scores, score_tables
 from DICTA2021.model_scores import MATCHERS, MissingError, Scores
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
-from mask_utils.landmark_cache import default_cache_file
-from mask_utils.options import new_parser, positive
+from mask_utils.options import new_parser
 from reproduction import provenance, tables
 from reproduction.published import Comparisons, Pair
 
@@ -282,47 +281,6 @@ def write_results(
     figures.save(draw_det(curves, stem.name), stem.with_name(f"{stem.name}_det.png"))
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how pictures become vectors, and where weights lie."""
-    parser.add_argument(
-        "--models_folder",
-        type=Path,
-        default=provenance.REPOSITORY / "data" / "published" / "models",
-        help="published weight files (default: ../data/published/models)",
-    )
-    parser.add_argument(
-        "--preprocessing",
-        choices=("published", "corrected"),
-        default="published",
-        help="of the papers' networks: published leaves out the division by 255",
-    )
-    parser.add_argument(
-        "--crop",
-        action="store_true",
-        help=f"cut the face out first, with a margin of {embeddings.CROP_MARGIN}",
-    )
-    parser.add_argument("--batch_size", type=positive, default=32, help="(default: 32)")
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=default_cache_file().parent,
-        help="folder where vectors are kept between runs (default: %(default)s)",
-    )
-    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
-    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default: 1)")
-
-
-def model_options(arguments: argparse.Namespace, alignment: str = "A") -> model_scores.Options:
-    """Return what add_model_options' options say."""
-    return model_scores.Options(
-        arguments.preprocessing,
-        embeddings.CROP_MARGIN if arguments.crop else None,
-        alignment,
-        arguments.batch_size,
-        arguments.cache,
-    )
-
-
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(
@@ -358,7 +316,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--similarity", choices=SIMILARITIES, default="distance", help="of your own vectors"
     )
-    add_model_options(parser)
+    model_scores.add_model_options(parser)
     parser.add_argument("--output", type=Path, default=HERE / "results", help="for the results")
     parser.add_argument("--name", default="evaluation", help="of the results (default: evaluation)")
     arguments = parser.parse_args(argv)
@@ -377,7 +335,7 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
     for name in arguments.models:
         aligned = MATCHERS[name].network == "dlib"
         for alignment in arguments.alignment if aligned else [""]:
-            options = model_options(arguments, alignment or "A")
+            options = model_scores.model_options(arguments, alignment or "A")
             scorers[f"{name} {alignment}".strip()] = repository_scorer(
                 name, arguments.base_folder, arguments.models_folder, options
             )
@@ -387,7 +345,7 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
             arguments.base_folder,
             arguments.scaling,
             arguments.similarity,
-            model_options(arguments),
+            model_scores.model_options(arguments),
         )
     if arguments.embeddings:
         scorers[arguments.embeddings.stem] = csv_scorer(arguments.embeddings, arguments.similarity)

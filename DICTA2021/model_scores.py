@@ -4,6 +4,7 @@ A matcher is a network with its weights, the way its pictures are prepared, and 
 distinct picture of all lists is embedded once; see DICTA2021.embeddings.
 """
 
+import argparse
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ import numpy as np
 from DICTA2021 import embeddings
 from mask_utils.batch import MANIFEST_COLUMNS
 from mask_utils.errors import UserError
-from mask_utils.landmark_cache import parse_box, parse_landmarks
+from mask_utils.landmark_cache import default_cache_file, parse_box, parse_landmarks
 from mask_utils.ledger import Ledger
+from mask_utils.options import positive
+from reproduction import provenance
 from reproduction.published import Pair, PublishedFileError, read_pairs
 
 
@@ -331,3 +334,44 @@ def compare(
     sides = [np.array([row_of[clean(pair[side])] for pair in pairs], np.int64) for side in (0, 1)]
     scores = embeddings.pair_scores(result.vectors, *sides, similarity)
     return Scores(scores, {pictures[i]: reason for i, reason in result.failures.items()})
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how pictures become vectors, and where weights lie."""
+    parser.add_argument(
+        "--models_folder",
+        type=Path,
+        default=provenance.REPOSITORY / "data" / "published" / "models",
+        help="published weight files (default: ../data/published/models)",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        choices=("published", "corrected"),
+        default="published",
+        help="of the papers' networks: published leaves out the division by 255",
+    )
+    parser.add_argument(
+        "--crop",
+        action="store_true",
+        help=f"cut the face out first, with a margin of {embeddings.CROP_MARGIN}",
+    )
+    parser.add_argument("--batch_size", type=positive, default=32, help="(default: 32)")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=default_cache_file().parent,
+        help="folder where vectors are kept between runs (default: %(default)s)",
+    )
+    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
+    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default: 1)")
+
+
+def model_options(arguments: argparse.Namespace, alignment: str = "A") -> Options:
+    """Return what add_model_options' options say."""
+    return Options(
+        arguments.preprocessing,
+        embeddings.CROP_MARGIN if arguments.crop else None,
+        alignment,
+        arguments.batch_size,
+        arguments.cache,
+    )

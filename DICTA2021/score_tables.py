@@ -94,6 +94,23 @@ TABLES = {
 }
 
 
+# No scores of this table were published: it exists from models only.
+ALL_TABLES = TABLES | {
+    "all_identities": ScoreTable(
+        "All identities: EER of one genuine and one impostor probe per identity",
+        _benchmark_2("EX1", "CP1", "CP2", "FT1", "FT2", "FT3"),
+    ),
+}
+
+
+class FromModels(NamedTuple):
+    """What was scored here: rows and columns wanted, models beside the published columns."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    extra: Sequence[str]
+
+
 class Details(NamedTuple):
     """All figures of the exact protocol for one cell, failures to acquire included."""
 
@@ -234,17 +251,29 @@ def regenerate(
     protocol: str = "paper",
     confidence: bool = False,
     seed: int = 1,
+    from_models: FromModels | None = None,
 ) -> tuple[list[tables.Cell], list[Details]]:
     """Compute and judge every cell of one table.
 
     Args: name in TABLES; published folder; folder of expected CSVs; protocol "paper" or "exact";
-        whether to compute intervals; seed of the bootstrap.
+        whether to compute intervals; seed of the bootstrap; what was scored here, where the scores
+        are not the published ones: a published figure within half the width of our interval is
+        then NEAR.
     Returns: judged cells, and all figures of the exact protocol for each computed one.
     Raises: tables.TableError where the expected figures cannot be read. A published file that is
         missing or malformed makes its cells FAIL and names it as their reason.
     """
-    table = TABLES[name]
+    table = ALL_TABLES[name]
     expected = _expected(name, protocol, expected_folder)
+    if from_models:
+        own = {model: (f"own/{model}",) for model in from_models.extra}
+        table = table._replace(columns=table.columns | own)
+        expected += _unpublished(expected, from_models.extra)
+        expected = [
+            cell
+            for cell in expected
+            if cell.row in from_models.rows and cell.column in from_models.columns
+        ]
     rows = list(dict.fromkeys(cell.row for cell in expected))
     sources = read_cells(table, folder, rows)
 
@@ -276,12 +305,27 @@ def regenerate(
             if confidence:
                 replicate = replicates(cell.row, cell.column)
                 bounds = tuple(interval(source, cell.metric, ours, replicate))
+            if from_models:
+                cell = cell._replace(tolerance=(bounds[1] - bounds[0]) / 2)
         except metrics.ScoreError as error:
             judged.append(tables.judge(cell, None, str(error)))
             continue
         judged.append(tables.judge(cell, ours, interval=bounds))
         details.append(_details(cell, source))
     return judged, details
+
+
+def _unpublished(
+    expected: Sequence[tables.Expected], models: Sequence[str]
+) -> list[tables.Expected]:
+    """Cells of models that the published table does not have: each row's first cell, renamed."""
+    first = {cell.row: cell for cell in reversed(expected)}
+    note = "no model of the papers"
+    return [
+        cell._replace(column=model, published=None, status="unpublished", recorded=None, note=note)
+        for model in models
+        for cell in reversed(first.values())
+    ]
 
 
 def _details(cell: tables.Expected, comparisons: Comparisons) -> Details:
@@ -354,20 +398,26 @@ def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int
 
 
 def make(
-    name: str, script: str, arguments: argparse.Namespace, folder: PublishedFolder
+    name: str,
+    script: str,
+    arguments: argparse.Namespace,
+    folder: PublishedFolder,
+    from_models: FromModels | None = None,
 ) -> list[tables.Cell]:
     """Regenerate, print and write one table.
 
-    Args: name in TABLES; file name of the script; what table_arguments gave; published folder.
+    Args: name in TABLES; file name of the script; what table_arguments gave; published folder;
+        what was scored here, where the scores are not the published ones: intervals are then
+        computed and used, see regenerate, and the results are called <name>_from_models.
     Returns: the judged cells.
     Raises: tables.TableError where the expected figures cannot be read.
     """
-    protocol, confidence = arguments.protocol, arguments.confidence
+    protocol, confidence = arguments.protocol, arguments.confidence or from_models is not None
     folder.read.clear()
     cells, details = regenerate(
-        name, folder, arguments.expected, protocol, confidence, arguments.seed
+        name, folder, arguments.expected, protocol, confidence, arguments.seed, from_models
     )
-    title = TABLES[name].title + (" (exact protocol)" if protocol == "exact" else "")
+    title = ALL_TABLES[name].title + (" (exact protocol)" if protocol == "exact" else "")
     flags = ["--protocol", protocol] * (protocol == "exact") + ["--confidence"] * confidence
     description = provenance.describe(
         shlex.join(["python", script, *flags]),
@@ -375,7 +425,9 @@ def make(
         folder.hashes(),
         arguments.seed if confidence else None,
     )
-    stem = arguments.output / (name + "_exact" * (protocol == "exact"))
+    stem = arguments.output / (
+        name + "_from_models" * (from_models is not None) + "_exact" * (protocol == "exact")
+    )
     tables.write_results(cells, title, stem, description)
     tables.print_table(cells, title)
     if protocol == "exact" and details:

@@ -1,0 +1,33 @@
+"""The DICTA2021 paper's test on all identities, from models.
+
+    cd DICTA2021 && python regenerate_all_identities_results_from_models.py --base_folder ../masked
+
+Make its lists with generate_pairs.py --protocol all_identities; its figures were announced, but
+never printed.
+Needs the masked datasets (generate_mask_to_datasets.py) and the published weights in
+data/published/models (--models_folder). Each picture is embedded once, and never again while its
+vector is cached. Expected: NEAR where datasets, masks and weights are the published ones.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from DICTA2021 import model_tables
+from mask_utils.errors import end_cleanly
+
+SCRIPT = Path(__file__).name
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    return model_tables.parse_arguments(__doc__, SCRIPT, argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 done, 1 a cell failed, 2 wrong usage or nothing to score."""
+    return end_cleanly(lambda: model_tables.run(["all_identities"], SCRIPT, parse_arguments(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""Benchmark 1 of the DICTA2021 paper, from models.
+
+    cd DICTA2021 && python regenerate_benchmark_1_from_models.py --base_folder ../masked
+
+ EER of VGG19, MobileNet, SENet50 and VGG16:--models dlib adds the matcher that pip installs.
+Needs the masked datasets (generate_mask_to_datasets.py) and the published weights in
+data/published/models (--models_folder). Each picture is embedded once, and never again while its
+vector is cached. Expected: NEAR where datasets, masks and weights are the published ones.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from DICTA2021 import model_tables
+from mask_utils.errors import end_cleanly
+
+SCRIPT = Path(__file__).name
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    return model_tables.parse_arguments(__doc__, SCRIPT, argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 done, 1 a cell failed, 2 wrong usage or nothing to score."""
+    return end_cleanly(lambda: model_tables.run(["benchmark_1"], SCRIPT, parse_arguments(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
