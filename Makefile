@@ -22,5 +22,21 @@ test: install
 	$(RUN) -m ruff format --check .
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not slow'
 
+demo: install
+	rm -rf demo
+	$(RUN) -m mask_utils.demo_faces --output demo/drawn
+	$(RUN) generate_mask_to_datasets.py --base_folder demo/drawn --new_dataset_folder demo/masked \
+		--landmark_cache demo/landmarks.csv
+	$(RUN) -m mask_utils.preview --output demo/masks.png \
+		--input demo/drawn/lfw/Drawn_Person_0001/Drawn_Person_0001_0001.jpg
+	@echo 'Drawn faces, masked: demo/masked, listed in demo/masked/manifest.csv.'
+	@echo 'The table above: demo/masked/summary.md. Every mask type and style: open demo/masks.png'
+
 clean:
 	rm -rf $(VENV) demo
+
+# every table and figure from the published scores: make tables PUBLISHED=folder
+PUBLISHED ?= data/published
+.PHONY: tables
+tables: install
+	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)

@@ -5,7 +5,9 @@ import fcntl
 import hashlib
 import json
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -38,7 +40,7 @@ from mask_utils.landmarks import (
     find_faces,
 )
 from mask_utils.ledger import Ledger
-from mask_utils.masking import MaskSettings, mask_picture
+from mask_utils.masking import MaskSettings, binary_mask, mask_picture
 
 MANIFEST_COLUMNS = (
     "source",
@@ -177,7 +179,11 @@ def mask_source(
             _write(folders, source.output, encode_picture(result.picture, suffix))
             if settings.save_mask:
                 name = binary_mask_name(source.output)
-                _write(folders, name, encode_picture(result.binary_mask, ".png"))
+                _write(
+                    folders,
+                    name,
+                    encode_picture(binary_mask(result.outlines, picture.shape), ".png"),
+                )
             row["status"], row["output"] = "masked", source.output
     except PictureError as error:
         row["status"], row["detail"] = "unreadable", str(error)
@@ -469,9 +475,24 @@ def _parallel(
             workers = max(1, sum(client.nthreads().values()))
         closing.enter_context(joblib.parallel_config(**options))
         batch_size = max(1, min(16, count // (4 * workers)))
-        yield from joblib.Parallel(
-            return_as="generator_unordered", batch_size=batch_size, pre_dispatch=4 * workers
-        )(tasks)
+        with _born_deaf_to_ctrl_c():
+            results = joblib.Parallel(
+                return_as="generator_unordered", batch_size=batch_size, pre_dispatch=4 * workers
+            )(tasks)
+        yield from results
+
+
+@contextlib.contextmanager
+def _born_deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started in this block never hear Ctrl-C: the one that started them ends them."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def connect(scheduler: str):

@@ -66,7 +66,7 @@ def cache_row(sha256: str, detector: str, detection: Detection) -> dict[str, str
 
 def format_landmarks(landmarks: np.ndarray) -> str:
     """Return 68 points as text: x0 y0 x1 y1 ..., separated by spaces."""
-    return " ".join(f"{value:g}" for value in np.asarray(landmarks).ravel().tolist())
+    return " ".join(map(str, np.asarray(landmarks).ravel().tolist()))
 
 
 def parse_landmarks(text: str) -> np.ndarray:

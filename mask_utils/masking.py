@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mask_utils.geometry import MASK_TYPES, mask_outline
+from mask_utils.geometry import MASK_TYPES, Ellipse, Polygon, mask_outline
 from mask_utils.landmarks import Face
 from mask_utils.overlay import Color, outline_mask, paint_outline, parse_color
 
@@ -24,11 +24,11 @@ class MaskSettings(NamedTuple):
 
 
 class MaskedPicture(NamedTuple):
-    """A masked picture, its binary mask (255 under the masks), and per face the mask's choices."""
+    """A masked picture; per face the mask's type and RGB colour, and its outline."""
 
     picture: np.ndarray
-    binary_mask: np.ndarray
     masks: tuple[tuple[str, Color], ...]
+    outlines: tuple[Polygon | Ellipse, ...]
 
 
 def picture_generator(seed: int, relative_path: str) -> np.random.Generator:
@@ -54,32 +54,50 @@ def mask_picture(
         relative_path: see picture_generator.
 
     Returns:
-        The masked copy; the mask that is 255 inside the outlines and 0 elsewhere (ear loops are
-        not part of it); mask type and RGB colour per face.
+        The masked copy, and what was chosen for each face.
 
     Raises:
         ValueError: unknown type, style or colour, or a face too turned for the type's outline.
     """
-    generator = picture_generator(settings.seed, relative_path)
-    binary_mask = np.zeros(picture.shape[:2], np.uint8)
-    masks = []
+    textured = settings.style != "flat" or settings.pattern is not None
+    generator = None
+    if textured or "random" in (settings.mask, settings.color):
+        generator = picture_generator(settings.seed, relative_path)
+    masks, outlines = [], []
     for face in faces:
-        # Both are drawn whether used or not: choosing a type leaves the random colours as they are.
-        random_type = MASK_TYPES[generator.integers(len(MASK_TYPES))]
-        random_color = tuple(int(value) for value in generator.integers(0, 256, 3))
-        mask_type = random_type if settings.mask == "random" else settings.mask
-        color = random_color if settings.color == "random" else parse_color(settings.color)
+        mask_type, color = _choose(settings, generator)
         outline = mask_outline(face.landmarks, mask_type)
-        if settings.style == "flat" and settings.pattern is None:
+        if not textured:
             picture = paint_outline(picture, outline, color)
         else:
-            # Flat masks, the published ones, need neither SciPy nor its half second of import.
+            # Flat masks, the published ones, need neither SciPy nor the time to import it.
             from mask_utils.texture import load_pattern, paint_texture
 
             pattern = load_pattern(settings.pattern) if settings.pattern else None
             picture = paint_texture(
                 picture, face.landmarks, outline, settings.style, color, pattern, generator
             )
-        np.maximum(binary_mask, outline_mask(outline, picture.shape), out=binary_mask)
         masks.append((mask_type, color))
-    return MaskedPicture(picture, binary_mask, tuple(masks))
+        outlines.append(outline)
+    return MaskedPicture(picture, tuple(masks), tuple(outlines))
+
+
+def _choose(settings: MaskSettings, generator: np.random.Generator | None) -> tuple[str, Color]:
+    """The next face's mask type and colour; without a generator nothing is random."""
+    if generator is None:
+        return settings.mask, parse_color(settings.color)
+    # Both are drawn whether used or not: choosing a type leaves the random colours as they are.
+    mask_type = MASK_TYPES[generator.integers(len(MASK_TYPES))]
+    color = tuple(int(value) for value in generator.integers(0, 256, 3))
+    return (
+        mask_type if settings.mask == "random" else settings.mask,
+        color if settings.color == "random" else parse_color(settings.color),
+    )
+
+
+def binary_mask(outlines: Sequence[Polygon | Ellipse], shape: tuple[int, ...]) -> np.ndarray:
+    """Return the masks of all faces in one: uint8 (height, width), 255 inside, 0 elsewhere.
+
+    Ear loops are not part of it.
+    """
+    return np.maximum.reduce([outline_mask(outline, shape) for outline in outlines])

@@ -110,7 +110,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument(
         "--limit",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="mask at most the first N pictures (of each dataset; of videos, the first N)",
     )
@@ -183,7 +183,8 @@ def _detector_size(text: str) -> int:
     )
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Return a whole number above 0, for argparse's type."""
     if text.isdecimal() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"expected a whole number above 0; {text!r} came")

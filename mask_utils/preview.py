@@ -61,11 +61,13 @@ def draw_sheet(
 
 
 def _crop(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """The square of the picture around a face's box, moved inside where it would leave it."""
     left, top, right, bottom = box
-    half = int((max(right - left, bottom - top) + 1) * (0.5 + _MARGIN))
-    x, y = (left + right) // 2, (top + bottom) // 2
-    padded = cv2.copyMakeBorder(picture, half, half, half, half, cv2.BORDER_REPLICATE)
-    return padded[max(0, y) : y + 2 * half, max(0, x) : x + 2 * half]
+    height, width = picture.shape[:2]
+    side = min(int((max(right - left, bottom - top) + 1) * (1 + 2 * _MARGIN)), height, width)
+    x = min(max(0, (left + right - side) // 2), width - side)
+    y = min(max(0, (top + bottom - side) // 2), height - side)
+    return picture[y : y + side, x : x + side]
 
 
 def _write(sheet: np.ndarray, text: str, place: tuple[int, int]) -> None:

@@ -1,0 +1,128 @@
+"""Write the lists of comparisons that models are tested on.
+
+DICTA2021, the evaluation lists. From the folder that generate_mask_to_datasets.py wrote, or from
+a folder of people with real masks, to evaluation_<dataset>.txt and
+landmark_evaluation_input_<dataset>.txt in the published format. Seconds, without any network.
+
+Protocols:
+  published       four comparisons a picture: unmasked against masked and masked against unmasked,
+                  of the same and of another person; people of one picture: two comparisons
+  all_identities  an unmasked reference, a masked genuine and a masked impostor probe a person
+  lfw_official    LFW's own pairs (--lfw_pairs), masks on the sides that --masks names
+  real_masks      really masked pictures against unmasked ones (RMFD, the in-house dataset)
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from DICTA2021.pairs import (
+    MASK_SIDES,
+    Comparison,
+    PairError,
+    all_identities_pairs,
+    official_lfw_pairs,
+    published_pairs,
+    read_people,
+    read_real_mask_people,
+    real_mask_pairs,
+    without_same_photographs,
+    write_pairs,
+)
+from mask_utils.errors import end_cleanly
+from mask_utils.options import new_parser, positive
+
+PROTOCOLS = ("published", "all_identities", "lfw_official", "real_masks")
+
+
+def make_pairs(
+    base_folder: Path,
+    dataset: str,
+    protocol: str,
+    seed: int,
+    lfw_pairs: Path | None,
+    masks: str,
+) -> tuple[list[Comparison], int]:
+    """Make the comparisons of one dataset; see the protocols above.
+
+    Returns:
+        The comparisons, and the number of pictures left out for want of a mask.
+
+    Raises:
+        PairError: see DICTA2021.pairs.
+    """
+    if protocol == "real_masks":
+        people = read_real_mask_people(base_folder / dataset)
+        return real_mask_pairs(people, seed), people.without_mask
+    people = read_people(base_folder, dataset)
+    if protocol == "published":
+        return published_pairs(people, seed), people.without_mask
+    if protocol == "all_identities":
+        return all_identities_pairs(people, seed), people.without_mask
+    if lfw_pairs is None:
+        raise PairError("expected --lfw_pairs, LFW's pairs file, for --protocol lfw_official")
+    return official_lfw_pairs(lfw_pairs, people, masks), people.without_mask
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    parser = new_parser(
+        __doc__,
+        "python generate_pairs.py --base_folder ../masked --datasets lfw --output ../pairs",
+    )
+    parser.add_argument(
+        "--base_folder", type=Path, required=True, help="the masked datasets, or real ones"
+    )
+    parser.add_argument("--datasets", nargs="+", required=True, metavar="NAME")
+    parser.add_argument("--output", type=Path, required=True, help="a folder for the lists")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="published")
+    parser.add_argument("--lfw_pairs", type=Path, metavar="FILE", help="LFW's pairs.txt")
+    parser.add_argument(
+        "--masks",
+        choices=MASK_SIDES,
+        default="probe",
+        help="which side of LFW's pairs wears one (default: probe)",
+    )
+    parser.add_argument(
+        "--exclude_same_photo",
+        action="store_true",
+        help="leave out comparisons of a photograph with its own masked copy",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="who is drawn (default: 0)")
+    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 done, 2 wrong usage or nothing to pair."""
+    return end_cleanly(lambda: _generate(parse_arguments(argv)))
+
+
+def _generate(arguments: argparse.Namespace) -> int:
+    for dataset in arguments.datasets:
+        comparisons, without_mask = make_pairs(
+            arguments.base_folder,
+            dataset,
+            arguments.protocol,
+            arguments.seed,
+            arguments.lfw_pairs,
+            arguments.masks,
+        )
+        made = len(comparisons)
+        if arguments.exclude_same_photo:
+            comparisons = without_same_photographs(comparisons)
+        same = made - len(comparisons)
+        comparisons = comparisons[: arguments.limit]
+        write_pairs(comparisons, arguments.output, dataset)
+        possible = sum(item.possible for item in comparisons)
+        genuine = sum(item.label for item in comparisons)
+        print(
+            f"{dataset}: {len(comparisons):,} pairs, {genuine:,} of them genuine; {possible:,} can "
+            f"be compared; {same:,} of one photograph left out; {without_mask:,} pictures without "
+            f"a mask left out"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

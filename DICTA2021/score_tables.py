@@ -1,0 +1,398 @@
+"""The tables of the paper that published scores give: what each is made of, and how it is made.
+
+Each regenerate_*.py script of this folder is one call of `run` with the names of its tables. No
+network, no pictures, no TensorFlow: a table needs score files and pair lists only.
+"""
+
+import argparse
+import functools
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from DICTA2021 import metrics
+from reproduction import options, provenance, tables
+from reproduction.published import Comparisons, PublishedFileError, PublishedFolder, identity
+
+HERE = Path(__file__).resolve().parent
+DATASETS = (
+    "fei_face_original",
+    "georgia_tech",
+    "sof_original",
+    "fei_face_frontal",
+    "youtube_faces",
+    "lfw",
+    "in_house_dataset",
+)
+ENSEMBLE = ("FT1", "FT2", "FT3")
+# What each figure of the paper protocol is called when every distinct score is a threshold.
+EXACT_NAMES = {"EER": "EER", "FNMR100": "FMR100", "FNMR1000": "FMR1000", "FNMR0": "ZeroFMR"}
+REPLICATES = 1000
+
+
+class ScoreTable(NamedTuple):
+    """A published table: its title, and the score folders behind each of its columns.
+
+    Several folders: the mean of their scores. None: no scores were published. Real masks (RMFD) lie
+    in folders of their own, one per run, and have no datasets as rows.
+    """
+
+    title: str
+    columns: dict[str, tuple[str, ...]]
+    real_masks: bool = False
+
+
+def _benchmark_2(*models: str) -> dict[str, tuple[str, ...]]:
+    folders = {model: (f"experiment_2/{model}",) for model in models}
+    return folders | {"Ensemble": tuple(f"experiment_2/{model}" for model in ENSEMBLE)}
+
+
+_TABLE_6 = _benchmark_2("EX1")
+TABLES = {
+    "benchmark_1": ScoreTable(
+        "Benchmark 1: EER of general-purpose networks",
+        {
+            "ImageNet VGG19": ("experiment_1/ImageNet_VGG19",),
+            "ImageNet MobileNet": ("experiment_1/ImageNet_MobileNet",),
+            "VGGFace2 SENET": ("experiment_1/VGGFace2_SENET",),
+            "VGGFace2 VGG16": ("experiment_1/VGGFace2_VGG16",),
+            "Proposed ResNet50": (),
+        },
+    ),
+    "benchmark_2": ScoreTable(
+        "Benchmark 2: EER of the checkpoints and their ensemble",
+        {"Exp1": ()} | _benchmark_2("CP1", "CP2", "FT1", "FT2", "FT3"),
+    ),
+    "table_6": ScoreTable(
+        "Overall results (table 6): EER and FRR100",
+        {
+            f"{name} {metric}": _TABLE_6[model]
+            for name, model in (("Exp1", "EX1"), ("Ensemble", "Ensemble"))
+            for metric in ("EER", "FRR100")
+        },
+    ),
+    "fnmr_1000": ScoreTable(
+        "FNMR at FMR below 0.1 % (FNMR1000)", _benchmark_2("CP1", "CP2", "FT1", "FT2", "FT3")
+    ),
+    "fnmr_0": ScoreTable(
+        "FNMR at FMR zero (FNMR0)", _benchmark_2("CP1", "CP2", "FT1", "FT2", "FT3")
+    ),
+    "1000_pairs": ScoreTable(
+        "EER on the first 1,000 pairs", _benchmark_2("EX1", "CP1", "CP2", "FT1", "FT2", "FT3")
+    ),
+    "rmfd": ScoreTable(
+        "Real masks (RMFD): EER",
+        {model: (model,) for model in ("EX1", "EX1.1", "CP1", "CP2", "FT1", "FT2", "FT3")}
+        | {"Ensemble": ENSEMBLE},
+        real_masks=True,
+    ),
+}
+
+
+class Details(NamedTuple):
+    """All figures of the exact protocol for one cell, failures to acquire included."""
+
+    row: str
+    column: str
+    impostor_pairs: int
+    genuine_pairs: int
+    EER: float
+    EER_low: float
+    EER_high: float
+    nearest: float
+    FMR100: float
+    FMR1000: float
+    ZeroFMR: float
+    ZeroFNMR: float
+    impostor_failures: int
+    genuine_failures: int
+    FTA: float
+    EER_failures_as_non_matches: float
+
+
+def split(comparisons: Comparisons) -> tuple[np.ndarray, np.ndarray]:
+    """Impostor scores and genuine scores of labelled comparisons, in file order."""
+    genuine = comparisons.labels == 1
+    return comparisons.scores[~genuine], comparisons.scores[genuine]
+
+
+def failures(comparisons: Comparisons) -> metrics.FailureToAcquire:
+    """Pairs of the evaluation list up to the last one scored that never got a score."""
+    negatives, positives = split(comparisons)
+    impostor, genuine = comparisons.attempts
+    return metrics.FailureToAcquire(impostor - negatives.size, genuine - positives.size)
+
+
+def bootstrap(comparisons: Comparisons, protocol: str, seed: int) -> dict[str, np.ndarray]:
+    """Subsets bootstrap over the reference subjects of the comparisons.
+
+    The same seed draws the same subjects for every model that is scored on the same pairs, so that
+    differences between models are paired.
+
+    Args: labelled comparisons, protocol, seed.
+    Returns: replicates by figure, as metrics.bootstrap_error_rates.
+    """
+    subjects = [identity(pair.reference) for pair in comparisons.pairs]
+    weights = metrics.subject_weights(subjects, REPLICATES, seed)
+    genuine = comparisons.labels == 1
+    return metrics.bootstrap_error_rates(
+        *split(comparisons), weights[:, ~genuine], weights[:, genuine], protocol
+    )
+
+
+def paired_difference(
+    first: Comparisons, second: Comparisons, protocol: str, seed: int
+) -> tuple[float, np.ndarray]:
+    """EER of the second model minus EER of the first, on the same pairs and the same drawn people.
+
+    Args: comparisons of both models, protocol, seed.
+    Returns: the difference, and the difference in each bootstrap replicate.
+    Raises: ValueError where the models were not scored on the same pairs, metrics.ScoreError where
+        no error rate can be computed.
+    """
+    if first.pairs != second.pairs:
+        raise ValueError("a paired difference needs two models scored on the same pairs")
+    rates = metrics.exact_error_rates if protocol == "exact" else metrics.grid_error_rates
+    eers = [rates(*split(model))["EER"] for model in (first, second)]
+    drawn = [bootstrap(model, protocol, seed)["EER"] for model in (first, second)]
+    return eers[1] - eers[0], drawn[1] - drawn[0]
+
+
+def interval(
+    comparisons: Comparisons, name: str, ours: float, replicates: dict[str, np.ndarray]
+) -> metrics.Interval:
+    """95 % interval of one figure: subject bootstrap, or Clopper-Pearson where it is zero.
+
+    Zero errors leave a bootstrap nothing to vary. The bound then rests on the number of genuine
+    pairs, for the EER on the smaller class, taken as independent: it is a lower bound of the width.
+    """
+    if ours > 0:
+        return metrics.percentile_interval(replicates[name])
+    negatives, positives = split(comparisons)
+    trials = min(negatives.size, positives.size) if name == "EER" else positives.size
+    return metrics.clopper_pearson(0, trials)
+
+
+def read_cells(table: ScoreTable, folder: PublishedFolder, rows: Iterable[str]):
+    """Comparisons behind each row and column of a table, or the error that prevented them.
+
+    Args: table; published folder; rows wanted.
+    Returns: dictionary by (row, column) of Comparisons or PublishedFileError; columns without
+        published scores are left out.
+    """
+    found: dict[tuple[str, str], Comparisons | PublishedFileError] = {}
+    known: dict[tuple, Comparisons | PublishedFileError] = {}
+    for column, folders in table.columns.items():
+        if not folders:
+            continue
+        for row in rows:
+            if (folders, row) not in known:
+                try:
+                    known[folders, row] = (
+                        folder.real_mask_comparisons(row, list(folders))
+                        if table.real_masks
+                        else folder.comparisons(list(folders), row)
+                    )
+                except PublishedFileError as error:
+                    known[folders, row] = error
+            found[row, column] = known[folders, row]
+    return found
+
+
+def _expected(name: str, protocol: str, folder: Path) -> list[tables.Expected]:
+    """Expected cells: the published ones, or for the exact protocol what is recorded beside them.
+
+    The published figures are of the grid: under the exact protocol they are shown, not judged.
+    """
+    published = tables.read_expected(folder / f"{name}.csv")
+    if protocol == "paper":
+        return published
+    path = folder / "exact" / f"{name}.csv"
+    beside = tables.read_expected(path) if path.exists() else []
+    recorded = {(cell.row, cell.column): cell for cell in beside}
+    cells = []
+    for cell in published:
+        exact = cell._replace(metric=EXACT_NAMES[cell.metric], decimals=4, recorded=None)
+        if cell.status != "no-evidence":
+            note = "exact protocol; the published figure is of the grid"
+            exact = exact._replace(status="unpublished", note=note)
+        if other := recorded.get((cell.row, cell.column)):
+            exact = exact._replace(recorded=other.recorded, tolerance=other.tolerance)
+        cells.append(exact)
+    return cells
+
+
+def regenerate(
+    name: str,
+    folder: PublishedFolder,
+    expected_folder: Path = HERE / "expected",
+    protocol: str = "paper",
+    confidence: bool = False,
+    seed: int = 1,
+) -> tuple[list[tables.Cell], list[Details]]:
+    """Compute and judge every cell of one table.
+
+    Args: name in TABLES; published folder; folder of expected CSVs; protocol "paper" or "exact";
+        whether to compute intervals; seed of the bootstrap.
+    Returns: judged cells, and all figures of the exact protocol for each computed one.
+    Raises: tables.TableError where the expected figures cannot be read. A published file that is
+        missing or malformed makes its cells FAIL and names it as their reason.
+    """
+    table = TABLES[name]
+    expected = _expected(name, protocol, expected_folder)
+    rows = list(dict.fromkeys(cell.row for cell in expected))
+    sources = read_cells(table, folder, rows)
+
+    @functools.cache
+    def rates(row: str, column: str):
+        negatives, positives = split(sources[row, column])
+        if protocol == "paper":
+            return metrics.grid_error_rates(negatives, positives)
+        return metrics.exact_error_rates(negatives, positives)
+
+    @functools.cache
+    def replicates(row: str, column: str):
+        return bootstrap(sources[row, column], protocol, seed)
+
+    judged, details = [], []
+    if confidence:
+        from tqdm import tqdm  # only where it takes over a second
+
+        expected = tqdm(expected, desc=name, unit="cell", leave=False)
+    for cell in expected:
+        source = sources.get((cell.row, cell.column))
+        if source is None or isinstance(source, PublishedFileError):
+            reason = str(source) if source else f"{name} has no column {cell.column!r}"
+            judged.append(tables.judge(cell, None, reason))
+            continue
+        try:
+            ours = rates(cell.row, cell.column)[cell.metric]
+            bounds = None
+            if confidence:
+                replicate = replicates(cell.row, cell.column)
+                bounds = tuple(interval(source, cell.metric, ours, replicate))
+        except metrics.ScoreError as error:
+            judged.append(tables.judge(cell, None, str(error)))
+            continue
+        judged.append(tables.judge(cell, ours, interval=bounds))
+        details.append(_details(cell, source))
+    return judged, details
+
+
+def _details(cell: tables.Expected, comparisons: Comparisons) -> Details:
+    negatives, positives = split(comparisons)
+    failed = failures(comparisons)
+    attempts = sum(comparisons.attempts)
+    return Details(
+        row=cell.row,
+        column=cell.column,
+        impostor_pairs=negatives.size,
+        genuine_pairs=positives.size,
+        **metrics.exact_error_rates(negatives, positives),
+        ZeroFNMR=metrics.zero_fnmr(negatives, positives),
+        impostor_failures=failed.negatives,
+        genuine_failures=failed.positives,
+        FTA=sum(failed) / attempts,
+        EER_failures_as_non_matches=metrics.equal_error_rate(negatives, positives, failed).eer,
+    )
+
+
+def details_rows(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
+    """Details as header and rows of text: counts whole, rates with four digits."""
+    rows = [
+        [f"{value:.4f}" if isinstance(value, float) else str(value) for value in detail]
+        for detail in details
+    ]
+    return list(Details._fields), rows
+
+
+def table_arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the arguments of a table script."""
+    parser = options.argument_parser(description, HERE)
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of the bootstrap (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=("paper", "exact"),
+        default="paper",
+        help="paper: 50 thresholds from 1 to 0; exact: every distinct score (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--confidence",
+        action="store_true",
+        help=f"95 %% intervals: {REPLICATES} bootstrap replicates over subjects, Clopper-Pearson "
+        "where no error was seen",
+    )
+    return parser.parse_args(argv)
+
+
+def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int:
+    """Regenerate, print and write tables.
+
+    Args: names in TABLES; file name of the script, for the command stored with the results; what
+        table_arguments gave.
+    Returns: exit code: 0 done, 1 a cell failed, 2 nothing to read.
+    """
+    folder = options.open_published(arguments.published, arguments.expected / "score_files.csv")
+    if folder is None:
+        return 2
+    everything: list[tables.Cell] = []
+    for name in names:
+        try:
+            cells = make(name, script, arguments, folder)
+        except tables.TableError as error:
+            print(error, file=sys.stderr)
+            return 2
+        everything += cells
+    return tables.exit_code(everything)
+
+
+def make(
+    name: str, script: str, arguments: argparse.Namespace, folder: PublishedFolder
+) -> list[tables.Cell]:
+    """Regenerate, print and write one table.
+
+    Args: name in TABLES; file name of the script; what table_arguments gave; published folder.
+    Returns: the judged cells.
+    Raises: tables.TableError where the expected figures cannot be read.
+    """
+    protocol, confidence = arguments.protocol, arguments.confidence
+    folder.read.clear()
+    cells, details = regenerate(
+        name, folder, arguments.expected, protocol, confidence, arguments.seed
+    )
+    title = TABLES[name].title + (" (exact protocol)" if protocol == "exact" else "")
+    flags = ["--protocol", protocol] * (protocol == "exact") + ["--confidence"] * confidence
+    description = provenance.describe(
+        shlex.join(["python", script, *flags]),
+        {key: value for key, value in vars(arguments).items() if key != "seed"},
+        folder.hashes(),
+        arguments.seed if confidence else None,
+    )
+    stem = arguments.output / (name + "_exact" * (protocol == "exact"))
+    tables.write_results(cells, title, stem, description)
+    tables.print_table(cells, title)
+    if protocol == "exact" and details:
+        header, rows = details_rows(dict.fromkeys(details))
+        lines = "\n".join(",".join(row) for row in (header, *rows))
+        provenance.write_text(stem.with_name(f"{stem.name}_details.csv"), lines + "\n")
+        print(f"\n{title}: all figures\n{tables.to_console(header, rows)}")
+    _warn_about_few_impostors(cells, details)
+    return cells
+
+
+def _warn_about_few_impostors(cells: Sequence[tables.Cell], details: Sequence[Details]) -> None:
+    numbers = [detail.impostor_pairs for detail in details]
+    asked = any("1000" in cell.expected.metric for cell in cells)
+    if asked and numbers and min(numbers) < metrics.IMPOSTORS_FOR_FMR1000:
+        print(
+            f"warning: these figures rest on {min(numbers)} to {max(numbers)} impostor pairs; an "
+            f"FMR of 0.1 % takes {metrics.IMPOSTORS_FOR_FMR1000:,} (below 1,000 it means no false "
+            "match at all)",
+            file=sys.stderr,
+        )

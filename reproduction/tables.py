@@ -1,0 +1,314 @@
+"""Published figures against regenerated ones: a verdict per cell, and the tables that show them.
+
+Expected figures are data: one CSV per published table with the columns of `Expected`. Rounding is
+half up: with it every figure that the score files give agrees with the printed digits, with
+truncation only some do (DICTA2021/regenerate_all.py counts both).
+"""
+
+import csv
+import io
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from reproduction import provenance
+
+OK = "OK"  # equal to the printed digits
+NEAR = "NEAR"  # within the row's tolerance, which comes from a measured spread
+FAIL = "FAIL"  # neither, or an input is missing or malformed
+NO_EVIDENCE = "NO EVIDENCE"  # nothing was published to compute it from
+KNOWN = "KNOWN"  # a documented disagreement in the published artefacts themselves
+UNPUBLISHED = "UNPUBLISHED"  # computed from published files, but no figure to compare it with
+VERDICTS = (OK, NEAR, FAIL, NO_EVIDENCE, KNOWN, UNPUBLISHED)
+
+# What the `status` column of an expected CSV may declare; "" is a cell that has to agree.
+STATUSES = ("", "expected-known", "no-evidence", "unpublished")
+EXPECTED_COLUMNS = (
+    *("table", "row", "column", "metric", "published", "decimals", "source", "status", "note"),
+    *("tolerance", "recorded"),
+)
+BEGIN, END = "<!-- tables:begin -->", "<!-- tables:end -->"
+
+
+class TableError(ValueError):
+    """An expected CSV or a Markdown file that cannot be used; the message says why."""
+
+
+class Expected(NamedTuple):
+    """One cell of a published table.
+
+    `recorded` is the figure that the published files give where the published one is not it
+    (status expected-known) or where none was published (status unpublished): the files are held to
+    it, so that a changed file is noticed there too.
+    """
+
+    table: str
+    row: str
+    column: str
+    metric: str
+    published: float | None
+    decimals: int
+    source: str
+    status: str = ""
+    note: str = ""
+    tolerance: float | None = None
+    recorded: float | None = None
+
+
+class Cell(NamedTuple):
+    """One cell, judged."""
+
+    expected: Expected
+    ours: float | None
+    verdict: str
+    reason: str = ""
+    interval: tuple[float, float, str] | None = None  # low, high, method
+
+
+def rounded(value: float, decimals: int, truncate: bool = False) -> Decimal:
+    """Round half up (or truncate) to `decimals` digits, forgiving the last bits of a double."""
+    exact = Decimal(repr(round(float(value), 12)))
+    return exact.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN if truncate else ROUND_HALF_UP)
+
+
+def same_digits(value: float, printed: float, decimals: int) -> bool:
+    """Whether a value, rounded half up, has exactly the printed digits."""
+    return rounded(value, decimals) == rounded(printed, decimals)
+
+
+def read_expected(path: Path) -> list[Expected]:
+    """Read an expected CSV.
+
+    Args: path of a CSV with EXPECTED_COLUMNS; the last two may be left out.
+    Returns: its cells, in order.
+    Raises: TableError for a missing file, a missing column, an unknown status, a number that is
+        none, a cell that comes twice, or a status without the figures that it needs.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise TableError(f"{path}: the expected figures cannot be read ({error})") from None
+    cells: dict[tuple[str, str, str], Expected] = {}
+    for number, row in enumerate(rows, start=2):
+        missing = [name for name in EXPECTED_COLUMNS[:9] if row.get(name) is None]
+        if missing:
+            raise TableError(f"{path}, line {number}: no column {missing[0]}")
+        try:
+            numbers = {
+                name: float(row[name]) if row.get(name) else None
+                for name in ("published", "tolerance", "recorded")
+            }
+            decimals = int(row["decimals"])
+        except ValueError as error:
+            raise TableError(f"{path}, line {number}: a number expected ({error})") from None
+        texts = {name: row[name] for name in ("table", "row", "column", "metric", "source")}
+        cell = Expected(
+            **texts, **numbers, decimals=decimals, status=row["status"], note=row["note"]
+        )
+        if cell.status not in STATUSES:
+            raise TableError(f"{path}, line {number}: status {cell.status!r}; one of {STATUSES}")
+        if cell.published is None and cell.status != "unpublished":
+            raise TableError(f"{path}, line {number}: no published figure")
+        if cell.recorded is None and cell.status == "expected-known":
+            raise TableError(f"{path}, line {number}: expected-known needs the recorded figure")
+        key = (cell.row, cell.column, cell.metric)
+        if key in cells:
+            raise TableError(f"{path}, line {number}: {key} came before")
+        cells[key] = cell
+    if not cells:
+        raise TableError(f"{path}: no expected figures in it")
+    return list(cells.values())
+
+
+def judge(
+    expected: Expected,
+    ours: float | None,
+    reason: str = "",
+    interval: tuple[float, float, str] | None = None,
+) -> Cell:
+    """Verdict on one cell.
+
+    Args: the expected cell; our figure, None where it could not be computed; why it could not;
+        confidence interval, if one was asked for.
+    Returns: the judged cell.
+    Raises: ValueError for a figure of a no-evidence cell: the declaration is then wrong.
+    """
+
+    def verdict(name: str, why: str = "") -> Cell:
+        return Cell(expected, ours, name, why, interval)
+
+    if expected.status == "no-evidence":
+        if ours is not None:
+            raise ValueError(f"{expected} is declared no-evidence, but {ours} was computed")
+        return verdict(NO_EVIDENCE, expected.note)
+    if ours is None:
+        return verdict(FAIL, reason or "not computed")
+    target = expected.published if not expected.status else expected.recorded
+    if target is None:  # unpublished, and not recorded either
+        return verdict(UNPUBLISHED, expected.note)
+    agrees = same_digits(ours, target, expected.decimals)
+    near = expected.tolerance is not None and abs(ours - target) <= expected.tolerance
+    if not expected.status:
+        if agrees:
+            return verdict(OK)
+        if near:
+            return verdict(NEAR, f"within {expected.tolerance:g} of the published figure")
+        return verdict(FAIL, f"{figure(target, expected)} was published")
+    if agrees or near:
+        return verdict(KNOWN if expected.status == "expected-known" else UNPUBLISHED, expected.note)
+    return verdict(
+        FAIL, f"the published files gave {figure(target, expected)} when this was written"
+    )
+
+
+def figure(value: float | None, expected: Expected) -> str:
+    """A figure with the digits that its table prints; a dash where there is none."""
+    return "–" if value is None else str(rounded(value, expected.decimals))
+
+
+def counts(cells: Iterable[Cell]) -> dict[str, int]:
+    """Number of cells per verdict, in the order of VERDICTS, those that occur."""
+    found = Counter(cell.verdict for cell in cells)
+    return {verdict: found[verdict] for verdict in VERDICTS if found[verdict]}
+
+
+def summary(cells: Iterable[Cell]) -> str:
+    """Counts in words: `21 OK, 7 KNOWN`."""
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts(cells).items())
+
+
+def exit_code(cells: Iterable[Cell]) -> int:
+    """1 where a cell failed, else 0."""
+    return int(any(cell.verdict == FAIL for cell in cells))
+
+
+def matrix(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
+    """Lay cells out as the published table does.
+
+    Args: judged cells of one table.
+    Returns: header and rows; each cell reads `published → ours verdict`, with the interval in
+        brackets where there is one; blank where the published table has no such cell.
+    """
+    rows = list(dict.fromkeys(cell.expected.row for cell in cells))
+    columns = list(dict.fromkeys(cell.expected.column for cell in cells))
+    at = {(cell.expected.row, cell.expected.column): cell for cell in cells}
+
+    def text(cell: Cell | None) -> str:
+        if cell is None:
+            return ""
+        published, ours = (
+            figure(value, cell.expected) for value in (cell.expected.published, cell.ours)
+        )
+        interval = ""
+        if cell.interval:
+            interval = " [{}, {}]".format(*(figure(b, cell.expected) for b in cell.interval[:2]))
+        return f"{published} → {ours}{interval} {cell.verdict}"
+
+    return ["", *columns], [[row, *(text(at.get((row, c))) for c in columns)] for row in rows]
+
+
+def to_console(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Plain text with aligned columns."""
+    widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in (header, *rows)
+    )
+
+
+def to_markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; bars inside cells are escaped."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(
+        "| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines
+    )
+
+
+def to_latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """A LaTeX table (booktabs)."""
+    special = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "→": r"$\to$", "–": "--"}
+
+    def line(texts: Sequence[str]) -> str:
+        escaped = ("".join(special.get(letter, letter) for letter in text) for text in texts)
+        return " & ".join(escaped) + r" \\"
+
+    body = "\n".join(line(row) for row in rows)
+    return (
+        "\\begin{table}\n\\centering\n"
+        f"\\caption{{{line([caption]).removesuffix(chr(92) * 2).strip()}}}\n"
+        f"\\begin{{tabular}}{{l{'l' * (len(header) - 1)}}}\n\\toprule\n{line(header)}\n\\midrule\n"
+        f"{body}\n\\bottomrule\n\\end{{tabular}}\n\\end{{table}}\n"
+    )
+
+
+def to_csv(cells: Iterable[Cell]) -> str:
+    """One line per cell: expected, ours at full precision, verdict, interval."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    names = "table,row,column,metric,published,ours,decimals,verdict,low,high,interval,reason"
+    writer.writerow(names.split(","))
+    for cell in cells:
+        e = cell.expected
+        low, high, method = cell.interval or ("", "", "")
+        published = "" if e.published is None else e.published
+        ours = "" if cell.ours is None else repr(round(cell.ours, 12))
+        writer.writerow(
+            [e.table, e.row, e.column, e.metric, published, ours, e.decimals, cell.verdict]
+            + [low, high, method, cell.reason]
+        )
+    return buffer.getvalue()
+
+
+def write_results(cells: Sequence[Cell], title: str, stem: Path, description: dict) -> None:
+    """Write `<stem>.csv`, `.md`, `.tex` and `.meta.json`.
+
+    Args: judged cells of one table; its title; path without suffix; what provenance.describe gave.
+    """
+    header, rows = matrix(cells)
+    note = "Each cell: published → ours, verdict."
+    markdown = (
+        f"# {title}\n\n`{description['command']}`\n\n{note}\n\n{to_markdown(header, rows)}\n\n"
+        f"{summary(cells)}\n"
+    )
+    provenance.write_text(stem.with_name(f"{stem.name}.csv"), to_csv(cells))
+    provenance.write_text(stem.with_name(f"{stem.name}.md"), markdown)
+    provenance.write_text(stem.with_name(f"{stem.name}.tex"), to_latex(header, rows, title))
+    provenance.write_meta(stem.with_name(f"{stem.name}.csv"), description)
+
+
+def print_table(cells: Sequence[Cell], title: str) -> None:
+    """Print a table with its verdicts; failed cells each get a line with the reason on stderr."""
+    print(f"\n{title}\n(published → ours, verdict)\n{to_console(*matrix(cells))}\n{summary(cells)}")
+    for cell in cells:
+        if cell.verdict == FAIL:
+            e = cell.expected
+            ours = figure(cell.ours, e)
+            print(
+                f"FAIL {e.table}: {e.row}, {e.column}, {e.metric}: {ours}; {cell.reason}",
+                file=sys.stderr,
+            )
+
+
+def fill_markers(path: Path, text: str) -> bool:
+    """Replace what stands between the tables markers of a Markdown file; the rest stays as it is.
+
+    Args: path of a file with the lines `<!-- tables:begin -->` and `<!-- tables:end -->`; Markdown.
+    Returns: False where the file is missing or has neither marker.
+    Raises: TableError where only one marker stands in it, or the end before the beginning.
+    """
+    if not path.is_file():
+        return False
+    before = path.read_text(encoding="utf-8")
+    if BEGIN not in before and END not in before:
+        return False
+    once = before.count(BEGIN) == before.count(END) == 1
+    if not once or before.index(BEGIN) > before.index(END):
+        raise TableError(f"{path}: one {BEGIN} and one {END} after it expected")
+    head, rest = before.split(BEGIN)
+    _, tail = rest.split(END)
+    provenance.write_text(path, f"{head}{BEGIN}\n{text.strip()}\n{END}{tail}")
+    return True
