@@ -6,8 +6,9 @@ Four things are timed on the same pictures, in turns in one run, for each networ
     predict        model.predict on ready arrays: the network alone, an upper limit
     embed, cold    DICTA2021.embeddings.embed with an empty cache: read, hash, prepare, embed, keep
     embed, warm    the same again: read, hash, look up
-    pair at a time the published loop: both pictures of each pair read, prepared and embedded,
-                   batch of one, over the list's first --loop_pairs pairs
+    pair at a time the published loop, over the list's first --loop_pairs pairs: both pictures of a
+                   pair are read, prepared and given to predict of the network of two inputs, a
+                   batch of one, as the published scripts call it
 
 The pictures of --folder take the places of the distinct pictures of --pairs, so that a published
 list gives its pattern of reuse without its dataset. Weights are random (dlib's are its own): they
@@ -69,6 +70,8 @@ def timed(work: Callable[[], object]) -> float:
 
 def measure(name: str, pictures: list[Picture], pairs: np.ndarray, options) -> dict[str, str]:
     """Time one network on one list; return its row of the table."""
+    import keras
+
     from DICTA2021 import networks
 
     model = networks.embedding_model(networks.build_network(name))
@@ -87,22 +90,23 @@ def measure(name: str, pictures: list[Picture], pairs: np.ndarray, options) -> d
         rows = found.rows[pairs]
         embeddings.pair_scores(found.vectors, rows[:, 0], rows[:, 1])
 
+    sides = [keras.Input(model.input_shape[1:]) for _ in range(2)]
+    of_a_pair = keras.Model(sides, [model(side) for side in sides])
+
     def pair_at_a_time() -> None:
         for pair in pairs[: options.loop_pairs]:
             both = [
-                model.predict_on_batch(
-                    preparation.prepare(read_picture(p.path), p)[None].astype(np.float32)
-                )
+                preparation.prepare(read_picture(p.path), p)[None].astype(np.float32)
                 for p in (pictures[i] for i in pair)
             ]
-            embeddings.distance_similarity(*both)
+            embeddings.distance_similarity(*of_a_pair.predict(both, verbose=0))
 
     def predict() -> None:
         model.predict(ready, batch_size=size, verbose=0)
 
     predict()  # each shape is traced or compiled once before the clock runs
-    for batch in (ready[:1], ready[:size]):
-        model.predict_on_batch(batch)
+    model.predict_on_batch(ready[:size])
+    of_a_pair.predict([ready[:1], ready[:1]], verbose=0)
     seconds: dict[str, list[float]] = {"predict": [], "cold": [], "warm": [], "loop": []}
     for _ in range(options.repeats):
         with tempfile.TemporaryDirectory() as cache:
@@ -157,6 +161,7 @@ def run(options: argparse.Namespace) -> int:
         )
     pictures = [Picture(path) for path in files[: len(distinct)]]
     pairs = numbers.reshape(pairs.shape)
+    load = os.getloadavg()[0]
     rows = [measure(name, pictures, pairs, options) for name in options.models]
     lines = ["| measured | " + " | ".join(row["network"] for row in rows) + " |"]
     lines += ["|---" * (len(rows) + 1) + "|"]
@@ -172,7 +177,7 @@ def run(options: argparse.Namespace) -> int:
     write_file(options.output / "embedding.csv", text.getvalue())
     note = (
         f"Medians of {options.repeats}, batches of {options.batch_size}; pattern of"
-        f" {options.pairs.name}; {describe_machine()}."
+        f" {options.pairs.name}; {describe_machine()}; load of the machine before: {load:.1f}."
     )
     write_file(options.output / "embedding.md", f"{table}\n\n{note}\n")
     return 0
