@@ -319,7 +319,7 @@ def model_key(model: keras.Model) -> str:
 
 
 def _vector_key(network: bytes, picture_bytes: bytes, known: Picture) -> bytes:
-    digest = hashlib.blake2b(network, digest_size=16)
+    digest = hashlib.sha256(network)
     # The length first, so that no other division of the same bytes gives the same key.
     digest.update(len(picture_bytes).to_bytes(8, "little"))
     digest.update(picture_bytes)

@@ -228,6 +228,7 @@ def _read_legacy(root: h5py.Group, path: Path) -> Arrays:
             layer, _, variable = weight.partition(":")[0].rpartition("/")
             # Keras 3 allows no slash in a name; VGGFace's port numbers its convolutions plainly.
             layer = re.sub(r"^conv(\d)_(\d)$", r"block\1_conv\2", layer.replace("/", "_"))
+            variable = {"depthwise_kernel": "kernel"}.get(variable, variable)  # renamed by Keras 3
             if variable in arrays.setdefault(layer, {}):
                 raise WeightFileError(f"{path}: {weight} occurs twice")
             arrays[layer][variable] = _read_dataset(group, weight, path)

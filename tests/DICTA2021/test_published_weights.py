@@ -115,6 +115,26 @@ def test_a_published_whole_network_loads_through_its_nested_groups(tmp_path):
     assert read_weight_file(path)["dense"]["kernel"].shape == (512, 1)
 
 
+@pytest.mark.parametrize("name", ["mobilenet_v2", "senet50"])
+def test_names_that_keras_3_changed_are_found(tmp_path, name):
+    """The published files call a depthwise kernel so, and have slashes in SENet50's layers."""
+    model = networks.build_network(name)
+    nested = {}
+    for part in model.layers:
+        for layer in getattr(part, "layers", []):
+            old = layer.name
+            if name == "senet50" and layer.weights:
+                old = old.replace("_bn", "/bn").replace("conv1_7x7", "conv1/7x7")
+            for v in layer.weights:
+                depthwise = type(layer).__name__ == "DepthwiseConv2D"
+                variable = "depthwise_kernel" if depthwise else v.name
+                weight = f"{'dense_4' if old == 'out' else old}/{variable}:0"
+                nested[weight] = np.full(v.shape, 0.5, "f4")
+    assert any("depthwise_kernel" in weight or "7x7_s2/bn/" in weight for weight in nested)
+    load_weights(model, write_legacy(tmp_path / "model.h5", {"model": nested}))
+    assert all((w == 0.5).all() for w in model.get_weights() if w.dtype == np.float32)
+
+
 def test_published_folder_of_vgg19_parts(tmp_path):
     backbone = {
         layer.name: {f"{layer.name}/{v.name}:0": np.zeros(v.shape, "f4") for v in layer.weights}
