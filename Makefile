@@ -29,8 +29,14 @@ demo: install
 		--landmark_cache demo/landmarks.csv
 	$(RUN) -m mask_utils.preview --output demo/masks.png \
 		--input demo/drawn/lfw/Drawn_Person_0001/Drawn_Person_0001_0001.jpg
+	$(RUN) DICTA2021/generate_pairs.py --base_folder demo/masked --datasets lfw georgia_tech \
+		--output demo/pairs
+	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) DICTA2021/evaluate_model.py --base_folder demo/masked \
+		--pairs demo/pairs --datasets lfw georgia_tech --models dlib --alignment A B \
+		--cache demo --output demo --name verification
 	@echo 'Drawn faces, masked: demo/masked, listed in demo/masked/manifest.csv.'
-	@echo 'The table above: demo/masked/summary.md. Every mask type and style: open demo/masks.png'
+	@echo 'Counts: demo/masked/summary.md. Who is who behind the masks: demo/verification.md.'
+	@echo 'Look at demo/masks.png (every mask type and style) and demo/verification_roc.png.'
 
 clean:
 	rm -rf $(VENV) demo

@@ -74,11 +74,14 @@ def evaluate(
         seed: of the bootstrap over subjects.
 
     Returns:
-        The line of the table, and the completed comparisons. FTE is the share of distinct pictures
-        without a vector, FTA the share of listed pairs that were never compared.
+        The line of the table, and the completed comparisons. FTE is the share of the distinct
+        pictures of the protocol that gave no vector (no face found, no mask painted), FTA the share
+        of its pairs that were never compared.
+
+        Where too few pairs could be compared, error rates are NaN and the reason is printed.
 
     Raises:
-        UserError: a missing or malformed list; too few comparisons to compute an error rate.
+        UserError: a missing or malformed list.
     """
     listed, labelled = model_scores.read_lists(lists, dataset)
     unlabelled = [pair for pair in listed if pair not in labelled]
@@ -103,12 +106,16 @@ def evaluate(
             *score_tables.split(comparisons), score_tables.failures(comparisons)
         ).eer
     except metrics.ScoreError as error:
-        reason = next(iter(scored.failures.values()), "")
-        raise UserError(
-            f"{dataset}: {len(done)} of {len(listed)} pairs could be compared: {error}"
-            + (f" (first failure: {reason})" if reason else "")
-        ) from None
-    pictures = model_scores.listed_pictures(listed, dataset)
+        reason = next(iter(scored.failures.values()), "no reason known")
+        print(
+            f"{model}, {dataset}, {lists.name}: {len(done)} of {len(attempts)} pairs could be "
+            f"compared, too few for an error rate ({error}); first failure: {reason}",
+            file=sys.stderr,
+        )
+        rates = dict.fromkeys(("EER", "FMR100", "FMR1000", "ZeroFMR"), np.nan)
+        bounds, with_failures = metrics.Interval(np.nan, np.nan, "none"), np.nan
+    pictures = model_scores.listed_pictures(attempts, dataset)
+    embedded = set(model_scores.listed_pictures(listed, dataset)) - set(scored.failures)
     result = Result(
         pairs=lists.name,
         dataset=dataset,
@@ -121,7 +128,7 @@ def evaluate(
         FMR100=rates["FMR100"],
         FMR1000=rates["FMR1000"],
         ZeroFMR=rates["ZeroFMR"],
-        FTE=len(scored.failures) / len(pictures),
+        FTE=1 - len(embedded) / len(pictures),
         FTA=1 - len(done) / len(attempts),
         EER_failures_as_non_matches=with_failures,
     )
@@ -251,6 +258,12 @@ def _similarity(name: str):
     return cosine
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.4f}" if np.isfinite(value) else "–"
+
+
 def write_results(
     results: list[Result], comparisons: dict[str, Comparisons], stem: Path, description: dict
 ) -> None:
@@ -259,10 +272,7 @@ def write_results(
     from reproduction import figures
 
     header = list(Result._fields)
-    rows = [
-        [f"{value:.4f}" if isinstance(value, float) else str(value) for value in result]
-        for result in results
-    ]
+    rows = [[_text(value) for value in result] for result in results]
     print(tables.to_console(header, rows))
     lines = "\n".join(",".join(row) for row in (header, *rows))
     write_file(stem.with_suffix(".csv"), lines + "\n")
@@ -277,6 +287,8 @@ def write_results(
     provenance.write_meta(stem.with_suffix(".csv"), description)
     curves = {name: score_tables.split(found) for name, found in comparisons.items()}
     curves = dict(list(curves.items())[: len(figures.PALETTE)])
+    if not curves:
+        return
     figures.save(draw_roc(curves, stem.name), stem.with_name(f"{stem.name}_roc.png"))
     figures.save(draw_det(curves, stem.name), stem.with_name(f"{stem.name}_det.png"))
 
@@ -326,7 +338,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; 0 done, 2 wrong usage or something missing."""
+    """Run the command; 0 done, 1 a list gave no error rate, 2 wrong usage or something missing."""
     return end_cleanly(lambda: _evaluate_all(parse_arguments(argv), argv))
 
 
@@ -362,7 +374,8 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
                     scorer, model, lists, dataset, arguments.limit, arguments.seed
                 )
                 results.append(result)
-                curves[f"{model}, {dataset}, {lists.name}"] = comparisons
+                if np.isfinite(result.EER):
+                    curves[f"{model}, {dataset}, {lists.name}"] = comparisons
             path = lists / dataset / f"evaluation_{dataset}.txt"
             name = f"{lists.name}/{dataset}/{path.name}"
             inputs[name] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -378,7 +391,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         ("numpy", "keras", "dlib-bin"),
     )
     write_results(results, curves, arguments.output / arguments.name, description)
-    return 0
+    return int(len(curves) < len(results))
 
 
 if __name__ == "__main__":
