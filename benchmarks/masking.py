@@ -10,8 +10,8 @@ face, mask type a. Results go to benchmarks/results/masking.csv and masking.md.
 
 import argparse
 import csv
+import io
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -25,6 +25,7 @@ from mask_utils.datasets import read_folder
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.options import new_parser
+from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 COMMAND = REPOSITORY / "convert_face_to_masked_face_directory.py"
@@ -107,21 +108,10 @@ def _session_memory(session: int) -> float:
     return total
 
 
-def describe_machine() -> str:
-    """Return processor, cores and Python of this machine in one line."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return (
-        f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    )
-
-
-def run(folder: Path, repeats: int, output: Path) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Measure everything on one folder, print the table and write it."""
-    groups = read_folder(folder, output)
+    folder, repeats = arguments.folder, arguments.repeats
+    groups = read_folder(folder, arguments.output)
     pictures = sum(not group.sources[0].status for group in groups)
     if not pictures:
         raise UserError(f"expected a folder of pictures; {folder} holds none")
@@ -177,23 +167,30 @@ def run(folder: Path, repeats: int, output: Path) -> int:
                 "peak_memory_mb": f"{statistics.median(peaks[name]):.0f}",
             }
         )
-    write_results(rows, output, repeats)
+    write_results(rows, arguments.output, arguments)
     return 0
 
 
-def write_results(rows: list[dict[str, str]], output: Path, repeats: int) -> None:
-    """Print the table and write it as CSV and Markdown."""
-    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-    lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows]
-    table = "\n".join(lines)
+def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.Namespace) -> None:
+    """Print the table, write it as CSV and Markdown with meta.json, and into README.md."""
+    table = tables.to_markdown(list(rows[0]), [list(row.values()) for row in rows])
     print(table)
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / "masking.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    note = f"Whole commands, medians of {repeats}; {describe_machine()}."
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(output / "masking.csv", buffer.getvalue())
+    note = (
+        f"`python benchmarks/masking.py --folder {arguments.folder.name}`: whole commands, medians "
+        f"of {arguments.repeats}, on {provenance.hardware()}. Cold: every face is looked for; warm: "
+        "landmarks are in the cache."
+    )
     write_file(output / "masking.md", f"{table}\n\n{note}\n")
+    description = provenance.describe(
+        "python benchmarks/masking.py", vars(arguments), {}, None, ("numpy", "dlib-bin", "pillow")
+    )
+    provenance.write_meta(output / "masking.csv", description | {"hardware": provenance.hardware()})
+    tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "masking")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -218,7 +215,7 @@ def main(argv: list[str] | None = None) -> int:
         name, source, output = arguments.loop
         LOOPS[name](Path(source), Path(output))
         return 0
-    return end_cleanly(lambda: run(arguments.folder, arguments.repeats, arguments.output))
+    return end_cleanly(lambda: run(arguments))
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_unknown_names_are_refused():
         embeddings.picture_preparation("publishd")
     with pytest.raises(ValueError, match="no preprocessing for a network called 'dlib'"):
         embeddings.picture_preparation("published", "dlib")
-    with pytest.raises(ValueError, match="the alignment is one of A, B, whole, not 'C'"):
+    with pytest.raises(ValueError, match="the alignment is one of A, B, detected, whole, not 'C'"):
         embeddings.chip_preparation("C")
 
 
