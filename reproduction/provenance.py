@@ -54,6 +54,12 @@ def portable(value):
     return path.relative_to(REPOSITORY).as_posix() if REPOSITORY in path.parents else path.name
 
 
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Python and of installed packages, by name."""
+    installed = {name: metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **installed}
+
+
 def describe(
     command: str,
     arguments: dict,
@@ -72,10 +78,7 @@ def describe(
         "arguments": {name: portable(value) for name, value in sorted(arguments.items())},
         "seed": seed,
         "code": commit(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in packages},
-        },
+        "versions": versions(packages),
         "platform": f"{sys.platform} {platform.machine()}",
         "inputs_sha256": inputs,
     }
