@@ -173,7 +173,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.Namespace) -> None:
     """Print the table, write it as CSV and Markdown with meta.json, and into README.md."""
-    table = tables.to_markdown(list(rows[0]), [list(row.values()) for row in rows])
+    table = tables.to_markdown(
+        list(rows[0]), [[str(value) for value in row.values()] for row in rows]
+    )
     print(table)
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, rows[0], lineterminator="\n")
@@ -182,8 +184,8 @@ def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.
     write_file(output / "masking.csv", buffer.getvalue())
     note = (
         f"`python benchmarks/masking.py --folder {arguments.folder.name}`: whole commands, medians "
-        f"of {arguments.repeats}, on {provenance.hardware()}. Cold: every face is looked for; warm: "
-        "landmarks are in the cache."
+        f"of {arguments.repeats}, on {provenance.hardware()}. Cold: every face is looked for; "
+        "warm: landmarks are in the cache."
     )
     write_file(output / "masking.md", f"{table}\n\n{note}\n")
     description = provenance.describe(

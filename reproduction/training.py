@@ -6,6 +6,7 @@ A run folder holds
     history.csv           one row an epoch: losses, validation figures, learning rate, seconds
     steps.csv             one row a step: losses
     best.weights.h5       weights of the best epoch
+    curves.png            what history.csv holds, drawn (draw_curves)
     last-NNNN.npz         every variable of network and optimiser after epoch NNNN, to go on from
     tensorboard/          the same for TensorBoard (on the TensorFlow backend)
 
@@ -190,6 +191,38 @@ def fit(
         verbose=verbose,
     )
     return run.history
+
+
+def draw_curves(history: Sequence[Mapping[str, float]], path: Path, title: str) -> None:
+    """Draw the losses of a history and its validation figures, one panel a kind, as PNG.
+
+    Args:
+        history: rows of history.csv.
+        path: of the picture.
+        title: above it.
+    """
+    from matplotlib import pyplot
+
+    from reproduction import figures
+
+    epochs = [row["epoch"] for row in history]
+    names = [n for n in history[-1] if n not in ("epoch", "learning_rate", *TIMES)]
+    panels: dict[str, list[str]] = {}
+    for name in names:  # val_eer_A and val_eer share a panel, loss has its own
+        panels.setdefault("_".join(name.split("_")[:2]), []).append(name)
+    figure, axes = pyplot.subplots(
+        len(panels), 1, figsize=(7, 1 + 2 * len(panels)), sharex=True, squeeze=False
+    )
+    for axis, (panel, drawn) in zip(axes[:, 0], panels.items(), strict=True):
+        for name, color in zip(drawn, figures.PALETTE * 3, strict=False):
+            values = [row.get(name, np.nan) for row in history]
+            axis.plot(epochs, values, marker="o", markersize=3, color=color, label=name)
+        axis.set_ylabel(panel)
+        axis.grid(alpha=0.3)
+        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    axes[0, 0].set_title(title)
+    axes[-1, 0].set_xlabel("epoch")
+    figures.save(figure, path)
 
 
 def last_state(folder: Path, epoch: int) -> Path:
