@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 
 from DICTA2021 import embeddings
-from mask_utils.batch import MANIFEST_COLUMNS
+from mask_utils.batch import open_manifest
 from mask_utils.errors import UserError
 from mask_utils.landmark_cache import default_cache_file, parse_box, parse_landmarks
-from mask_utils.ledger import Ledger
 from mask_utils.options import positive
 from reproduction import provenance
 from reproduction.published import Pair, PublishedFileError, read_pairs
@@ -103,7 +102,7 @@ def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray
     if not path.is_file():
         return {}
     faces = {}
-    manifest = Ledger(path, MANIFEST_COLUMNS, ("source",))
+    manifest = open_manifest(path)
     for row in manifest.rows():
         if row["dataset"] == dataset and row["status"] == "masked":
             face = (

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mask_utils.batch import MANIFEST_COLUMNS
+from mask_utils.batch import NOT_FAILURES, VANISHED, open_manifest
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
-from mask_utils.ledger import Ledger
 from mask_utils.masking import picture_generator
 from reproduction.published import Pair, same_photograph
 
@@ -64,7 +63,7 @@ def read_people(masked_folder: Path, dataset: str) -> People:
         raise PairError(
             f"expected {path}, which generate_mask_to_datasets.py writes; it is not there"
         )
-    manifest = Ledger(path, MANIFEST_COLUMNS, ("source",))
+    manifest = open_manifest(path)
     unmasked, masked, without = {}, {}, 0
     for row in manifest.rows():
         if row["dataset"] != dataset:
@@ -73,7 +72,7 @@ def read_people(masked_folder: Path, dataset: str) -> People:
             unmasked.setdefault(row["identity"], []).append(_below(row["copy"], dataset))
             masked.setdefault(row["identity"], []).append(_below(row["output"], dataset))
         else:
-            without += row["status"] not in ("not_needed", "not_used")
+            without += row["status"] not in (*NOT_FAILURES, VANISHED)
     manifest.close()
     if not masked:
         raise PairError(f"expected masked pictures of {dataset} in {path}; there are none")
