@@ -29,8 +29,9 @@ from DICTA2021.pairs import (
     without_same_photographs,
     write_pairs,
 )
+from mask_utils.argument_types import positive, seed_number
 from mask_utils.errors import end_cleanly
-from mask_utils.options import new_parser, positive
+from mask_utils.options import new_parser
 
 PROTOCOLS = ("published", "all_identities", "lfw_official", "real_masks")
 
@@ -88,7 +89,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="leave out comparisons of a photograph with its own masked copy",
     )
-    parser.add_argument("--seed", type=int, default=0, help="who is drawn (default: 0)")
+    parser.add_argument("--seed", type=seed_number, default=0, help="who is drawn (default: 0)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
     return parser.parse_args(argv)
 
