@@ -26,6 +26,7 @@ from DICTA2021.pairs import (
     read_people,
     read_real_mask_people,
     real_mask_pairs,
+    without_repeats,
     without_same_photographs,
     write_pairs,
 )
@@ -110,6 +111,9 @@ def _generate(arguments: argparse.Namespace) -> int:
             arguments.masks,
         )
         made = len(comparisons)
+        comparisons = without_repeats(comparisons)
+        repeats = made - len(comparisons)
+        made = len(comparisons)
         if arguments.exclude_same_photo:
             comparisons = without_same_photographs(comparisons)
         same = made - len(comparisons)
@@ -117,10 +121,11 @@ def _generate(arguments: argparse.Namespace) -> int:
         write_pairs(comparisons, arguments.output, dataset)
         possible = sum(item.possible for item in comparisons)
         genuine = sum(item.label for item in comparisons)
+        twice = f"; {repeats:,} that came twice left out" if repeats else ""
         print(
             f"{dataset}: {len(comparisons):,} pairs, {genuine:,} of them genuine; {possible:,} can "
-            f"be compared; {same:,} of one photograph left out; {without_mask:,} pictures without "
-            f"a mask left out"
+            f"be compared{twice}; {same:,} of one photograph left out; {without_mask:,} pictures "
+            "without a mask left out"
         )
     return 0
 

@@ -265,13 +265,26 @@ def without_same_photographs(comparisons: Iterable[Comparison]) -> list[Comparis
     return [item for item in comparisons if not same_photograph(item.pair)]
 
 
+def without_repeats(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Leave out all but the first of comparisons of the same pair: labels are looked up by pair."""
+    first: dict[Pair, Comparison] = {}
+    for item in comparisons:
+        first.setdefault(item.pair, item)
+    return list(first.values())
+
+
 def write_pairs(comparisons: Sequence[Comparison], folder: Path, dataset: str) -> None:
     """Write the two lists of a dataset: <folder>/<dataset>/evaluation_<dataset>.txt and its twin.
 
     Raises:
-        PairError: a path holds a space, which the published format cannot hold.
+        PairError: a path holds a space, or a pair comes twice, which the published format cannot
+            hold.
     """
+    seen = set()
     for item in comparisons:
+        if item.pair in seen:
+            raise PairError(f"expected every pair once; {' '.join(item.pair)} comes twice")
+        seen.add(item.pair)
         for place in item.pair[:2]:
             if any(letter.isspace() for letter in place):
                 raise PairError(
