@@ -50,3 +50,4 @@ PUBLISHED ?= data/published
 .PHONY: tables
 tables: install
 	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
+	$(RUN) DICTA2021/fill_run_here_tables.py

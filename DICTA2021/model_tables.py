@@ -136,7 +136,8 @@ def _reason(error: UserError, arguments: argparse.Namespace) -> str:
     """What is missing, as it may be stored: without the command and this machine's folders."""
     reason = str(error).partition("; run: ")[0]
     for folder in (arguments.models_folder, arguments.base_folder, arguments.pairs):
-        reason = reason.replace(str(folder), folder.name)
+        if folder.is_absolute():
+            reason = reason.replace(str(folder), folder.name)
     return reason
 
 
