@@ -21,6 +21,7 @@ import threading
 import time
 from pathlib import Path
 
+from mask_utils.argument_types import positive
 from mask_utils.datasets import read_folder
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
@@ -199,7 +200,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(__doc__, "python benchmarks/masking.py --folder data/UTKFace")
     parser.add_argument("--folder", type=Path, help="pictures, by preference 4,000 of them")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each (default: 3)")
+    parser.add_argument("--repeats", type=positive, default=3, help="runs of each (default: 3)")
     parser.add_argument(
         "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the table"
     )
