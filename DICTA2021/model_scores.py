@@ -51,8 +51,13 @@ MATCHERS = {
     "VGGFace2_SENET": Matcher("senet50", "benchmark_1/senet.zip", "head"),
     "VGGFace2_VGG16": Matcher("vgg16", "benchmark_1/vgg16.h5", "head"),
     "dlib": Matcher("dlib", ""),
+    "masked_dlib": Matcher("dlib", "masked_dlib.weights.h5"),
 }
-"""By the name of their score folder; dlib comes with the package of face models."""
+"""By the name of their score folder; dlib comes with the package of face models, masked_dlib with
+this repository."""
+
+OWN_MODELS = Path(__file__).resolve().parent / "models"
+"""Weights that this repository brings, taken where the models folder has none of that name."""
 
 
 class Options(NamedTuple):
@@ -101,7 +106,7 @@ def weight_file(name: str, models_folder: Path) -> Path | None:
         return None
     published = models_folder / matcher.weights
     converted = models_folder / f"{name}.weights.h5"
-    for path in (converted, published):
+    for path in (converted, published, OWN_MODELS / matcher.weights):
         if path.exists():
             return path
     raise MissingError(

@@ -33,17 +33,22 @@ from DICTA2021.training_faces import (
     identity_overlap,
     read_faces,
 )
+from mask_utils.argument_types import positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.images import PictureError, read_picture
 from mask_utils.landmark_cache import default_cache_file
 from mask_utils.masking import MaskSettings, mask_picture
-from mask_utils.options import new_parser, positive
+from mask_utils.options import new_parser
+from reproduction import provenance
 
 SAME_PERSON = 0.45
 """Distance of dlib embeddings below which a training face is taken for one of a test set."""
 
 VALIDATION_PICTURES = 500
+
+VIEWS_SEED = 1
+"""The views of the distillation are painted once for all seeds of the training."""
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -60,7 +65,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, help="the run's folder (default: runs/<recipe>-<seed>)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="(default: 1)")
+    parser.add_argument("--seed", type=seed_number, default=1, help="(default: 1)")
     changes = parser.add_argument_group("changes to the recipe")
     changes.add_argument("--datasets", nargs="+", metavar="NAME", help="to train on")
     changes.add_argument("--backbone", metavar="NETWORK", help="another network")
@@ -351,7 +356,7 @@ def compile_model(model, recipe: Recipe, loss) -> None:
     model.compile(kinds[recipe.optimizer](rate), loss)
 
 
-def train(arguments: argparse.Namespace) -> int:
+def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> int:
     """Train, or go on with training; see the module."""
     recipe = resolve(arguments)
     from reproduction import devices
@@ -372,10 +377,11 @@ def train(arguments: argparse.Namespace) -> int:
     }
     with devices.distributed(arguments.distribute) as where:
         model, make, validate, save = kinds[recipe.loss](arguments, recipe, training, held_out)
-        return _fit(arguments, recipe, output, overlap, where, model, make, validate, save)
+        run_of = (recipe, output, overlap, where)
+        return _fit(arguments, argv, *run_of, model, make, validate, save)
 
 
-def _fit(arguments, recipe, output, overlap, where, model, make, validate, save) -> int:
+def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate, save) -> int:
     from reproduction.training import Batches, best_epoch, draw_curves, fit, open_run
 
     settings = {
@@ -415,6 +421,17 @@ def _fit(arguments, recipe, output, overlap, where, model, make, validate, save)
     draw_curves(history, output / "curves.png", f"{arguments.recipe}, seed {arguments.seed}")
     kept = arguments.models_folder / f"{arguments.recipe}.weights.h5"
     write_file(kept, (output / "best.weights.h5").read_bytes())
+    manifest = arguments.base_folder / "manifest.csv"
+    description = provenance.describe(
+        provenance.typed("DICTA2021/train_siamese.py", argv),
+        settings,
+        {f"{arguments.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
+        arguments.seed,
+        ("keras", "tensorflow", "numpy", "dlib-bin"),
+    )
+    description["validation"] = best
+    description["seconds"] = sum(row["seconds"] for row in history)
+    provenance.write_meta(kept, description)
     print(
         f"best of {len(history)} validations: number {int(best['epoch'])}, EER "
         f"{best['val_eer']:.4f} on people held out; {output}/best.weights.h5, also as {kept}"
@@ -515,7 +532,7 @@ def _distillation(arguments, recipe, training, held_out):
         recipe.views,
         recipe.alignments,
         arguments.cache,
-        arguments.seed,
+        VIEWS_SEED,
         arguments.jobs,
     )
     found = embed_plain(training, arguments.cache)
@@ -580,7 +597,7 @@ def _momentum(arguments, recipe, training, held_out):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 done, 2 wrong usage or something missing."""
-    return end_cleanly(lambda: train(parse_arguments(argv)))
+    return end_cleanly(lambda: train(parse_arguments(argv), argv))
 
 
 if __name__ == "__main__":

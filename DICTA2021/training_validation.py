@@ -26,7 +26,7 @@ def verification_figures(
     Source: ISO/IEC 19795-1; N-way one-shot check of Koch et al. 2015, Siamese neural networks.
     """
     count = len(people)
-    distances = _distances(probes, references)
+    distances = distances_between(probes, references)
     same = people[:, None] == people[None, :]
     positives = -distances[same & ~np.eye(count, dtype=bool)]
     negatives = -distances[~same]
@@ -37,7 +37,8 @@ def verification_figures(
     }
 
 
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def distances_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the Euclidean distances (n, m) of vectors (n, d) from vectors (m, d), float64."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
     return np.sqrt(np.maximum(squares, 0))
