@@ -1,0 +1,67 @@
+"""The declared recipes, and fields set by text."""
+
+import pytest
+
+from DICTA2021.model_scores import MATCHERS
+from DICTA2021.recipes import LOSSES, RECIPES, with_settings
+from mask_utils.datasets import LAYOUTS
+from mask_utils.errors import UserError
+
+
+def test_every_recipe_names_what_there_is():
+    from DICTA2021.networks import NETWORK_NAMES
+
+    for name, recipe in RECIPES.items():
+        assert recipe.network in NETWORK_NAMES, name
+        assert recipe.loss in LOSSES, name
+        assert {*recipe.datasets, *recipe.unlabelled} <= LAYOUTS.keys(), name
+        assert recipe.init in ("none", "imagenet", "package") or recipe.init in RECIPES, name
+        assert 0 <= recipe.hard <= 1 and recipe.steps >= recipe.epoch_steps > 0, name
+        assert "lfw" not in {*recipe.datasets, *recipe.unlabelled}, name  # kept for testing
+
+
+def test_what_the_paper_states():
+    for name in ("EX1", "CP1", "CP2", "FT1", "FT2", "FT3"):
+        recipe = RECIPES[name]
+        assert (recipe.network, recipe.loss, recipe.optimizer) == ("resnet50", "logit", "adam")
+        assert MATCHERS[name].network == recipe.network
+    assert RECIPES["EX1"].datasets == ("celeba",) and len(RECIPES["CP1"].datasets) == 4
+    assert RECIPES["CP1"].steps == 695_001
+    assert RECIPES["CP1"].steps + RECIPES["CP2"].steps == 885_001
+    assert {name: RECIPES[name].init for name in ("CP2", "FT1", "FT2", "FT3")} == {
+        "CP2": "CP1", "FT1": "CP1", "FT2": "CP2", "FT3": "CP1",
+    }  # fmt: skip
+    assert all(RECIPES[name].hard > 0 for name in ("FT1", "FT2", "FT3"))
+    for name in ("VGG19", "MobileNet", "SENET", "VGG16"):
+        assert RECIPES[name].optimizer == "sgd" and RECIPES[name].loss == "logit"
+
+
+def test_fields_are_set_by_text():
+    recipe = with_settings(
+        RECIPES["EX1"],
+        ["steps=7", "learning_rate=2e-3", "datasets=lfw,celeba", "unlabelled=", "init=none",
+         "augmentation.flip=0.25", "augmentation.types=a,c"],
+    )  # fmt: skip
+    assert (recipe.steps, recipe.learning_rate, recipe.init) == (7, 0.002, "none")
+    assert recipe.datasets == ("lfw", "celeba") and recipe.unlabelled == ()
+    assert recipe.augmentation.flip == 0.25 and recipe.augmentation.types == ("a", "c")
+    assert recipe.augmentation.published == 1 and recipe.batch == RECIPES["EX1"].batch
+    assert with_settings(RECIPES["EX1"], []) == RECIPES["EX1"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("steps", "expected field=value; 'steps' came"),
+        ("step=3", "expected a field of datasets, .*; 'step' came"),
+        ("augmentation=3", "'augmentation' came"),
+        ("augmentation.look=3", "expected a field of published, .*; 'augmentation.look' came"),
+        ("steps=many", "expected steps to be int; 'many' came"),
+        ("plain=x", "expected plain to be float; 'x' came"),
+        ("augmentation.flip=", "expected augmentation.flip to be float; '' came"),
+        ("loss=hinge", "expected loss to be one of logit, .*; 'hinge' came"),
+    ],
+)
+def test_what_cannot_be_set_is_refused(setting, message):
+    with pytest.raises(UserError, match=message):
+        with_settings(RECIPES["masked_dlib"], [setting])
