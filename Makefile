@@ -14,7 +14,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --requirement requirements.txt
-	$(RUN) -m pip install --quiet --editable '.[test,cluster]'
+	$(RUN) -m pip install --quiet --editable '.[test,cluster,download]'
 	touch $@
 
 test: install

@@ -104,7 +104,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     work = parser.add_argument_group("the work")
     work.add_argument(
         "--jobs",
-        type=_jobs,
+        type=job_count,
         default=-1,
         help="processes (default: -1, as many as there are cores)",
     )
@@ -190,7 +190,8 @@ def positive(text: str) -> int:
     raise argparse.ArgumentTypeError(f"expected a whole number above 0; {text!r} came")
 
 
-def _jobs(text: str) -> int:
+def job_count(text: str) -> int:
+    """Return a number of processes, -1 for as many as there are cores, for argparse's type."""
     try:
         if int(text) != 0:
             return int(text)
