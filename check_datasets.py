@@ -2,9 +2,9 @@
 
 DICTA2021 and AJCAI2021. Identities and pictures beside the published counts, with a verdict:
 COMPLETE, PARTIAL (fewer than published), NESTED (pictures in a wrong folder; the command that mends
-it is printed), DAMAGED (a picture that cannot be read, or has other bytes than the download), COUNTED
-(nothing published to compare with), MISSING. Published counts are of what went into the papers'
-datasets: a dataset may hold more. Every picture is read and decoded; --names_only opens nothing.
+it is printed), DAMAGED (a picture cannot be read, or is not what was downloaded), COUNTED (nothing
+published to compare with), MISSING. Published counts are of what went into the papers' datasets: a
+dataset may hold more. Every picture is read and decoded; --names_only opens nothing.
 """
 
 import argparse

@@ -14,6 +14,7 @@ import lzma
 import re
 import stat
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -237,9 +238,13 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 @contextlib.contextmanager
 def _joined(files: Sequence[Path]) -> Iterator[BinaryIO]:
     """Volumes as one stream that can seek."""
-    name = files[0].with_name(_VOLUME.fullmatch(files[0].name)[1])
-    with library("multivolumefile").open(name, mode="rb") as stream:
-        yield stream
+    # multivolumefile takes all that begins with the name: in a folder of their own, these alone.
+    with tempfile.TemporaryDirectory() as folder:
+        for file in files:
+            (Path(folder) / file.name).symlink_to(file.resolve())
+        name = Path(folder) / _VOLUME.fullmatch(files[0].name)[1]
+        with library("multivolumefile").open(name, mode="rb") as stream:
+            yield stream
 
 
 def _extract_zip(stack: contextlib.ExitStack, stream: BinaryIO, sink: _Sink) -> None:
@@ -290,7 +295,8 @@ def _extract_7z(stack: contextlib.ExitStack, files: Sequence[Path], sink: _Sink)
         if archive.password_protected:
             raise sink.refuse("it is encrypted")
         places: dict[str, tuple[str, int]] = {}
-        names: dict[str, str] = {}
+        names: set[str] = set()
+        targets: list[str] = []
         for member in archive.files:
             strange = ""
             if member.is_symlink or member.is_junction:
@@ -303,8 +309,9 @@ def _extract_7z(stack: contextlib.ExitStack, files: Sequence[Path], sink: _Sink)
                 continue
             if member.filename in names:
                 raise sink.refuse(f"two entries are named {member.filename!r}")
-            names[member.filename] = place
+            names.add(member.filename)
             if size:
+                targets.append(member.filename)
                 places[PurePosixPath("/", member.filename).as_posix()] = (place, size)
             else:
                 sink.write(place, (), 0)
@@ -314,7 +321,7 @@ def _extract_7z(stack: contextlib.ExitStack, files: Sequence[Path], sink: _Sink)
             ) as progress:
                 writers = _seven_zip_writers(sink, places, progress)
                 try:
-                    archive.extract(path="/", targets=list(names), factory=writers)
+                    archive.extract(path="/", targets=targets, factory=writers)
                 finally:
                     writers.stop()
     except (py7zr.exceptions.ArchiveError, py7zr.exceptions.PasswordRequired) as error:

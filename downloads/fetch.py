@@ -28,7 +28,8 @@ from downloads.sources import RemoteFile
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
 
-CHUNK = 1 << 18
+CHUNK = 1 << 15
+"""Bytes read at a time: as many may be lost when a connection is cut."""
 AGENT = "masked-face-reproduction"
 TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 LONGEST_RETRY_AFTER = 600.0
@@ -151,7 +152,8 @@ def fetch(
     path.parent.mkdir(parents=True, exist_ok=True)
     reasons: list[str] = []
     failures: list[_MirrorError] = []
-    for mirror in file.mirrors:
+    begun = _Part(path).said.get("url")
+    for mirror in sorted(file.mirrors, key=lambda mirror: mirror != begun):
         from_drive = mirror.startswith(("gdrive:", "gdrive-folder:"))
         host = DRIVE if from_drive else urlsplit(mirror).hostname or mirror
         try:
@@ -309,7 +311,8 @@ def _one_try(
         if validator and part.said.get("url") == url:
             headers["If-Range"] = validator
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(part.path.open("r+b" if offset else "wb"))
+        # Nothing that has come is dropped before a server has promised the file.
+        target = stack.enter_context(part.path.open("r+b" if part.path.exists() else "xb"))
         target.seek(offset)
         progress = stack.enter_context(
             tqdm(
@@ -395,7 +398,7 @@ def _judge(
             target.truncate(0)
             raise _TryAgain("another range or file came than was asked for, begun anew")
         total = whole
-    elif offset:  # the server does not resume, or the file has changed: all of it comes
+    else:  # all of it comes: asked for, or the server does not resume, or the file has changed
         target.seek(0)
         target.truncate(0)
     free = shutil.disk_usage(part.path.parent).free
