@@ -1,16 +1,18 @@
 """What download_datasets.py does, in order: terms, datasets, published files, a line for each."""
 
+import contextlib
 import getpass
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from downloads.check import check_datasets
 from downloads.datasets import (
     LACKING,
+    STORE,
     Outcome,
     bring_dataset,
     lacking_files,
@@ -31,9 +33,14 @@ from downloads.sources import (
 )
 from downloads.terms import FORM, require_acceptance, steps_text, terms_text
 from mask_utils.errors import UserError
+from mask_utils.files import held
 from reproduction.tables import to_markdown
 
 PASSWORD_VARIABLE = "MASKED_FACE_PASSWORD"
+
+
+class BusyError(UserError):
+    """Another run works on the same folder."""
 
 
 class PasswordError(UserError):
@@ -106,29 +113,56 @@ def run(wishes: Wishes) -> int:
     if wishes.datasets:
         require_acceptance(wishes.accept_terms)
     failed = False
-    for dataset in wishes.datasets:
-        outcome = _bring(wishes, dataset, sources[dataset], terms[dataset])
-        failed |= outcome.state == LACKING
-        stream = sys.stderr if outcome.state == LACKING else sys.stdout
-        print(f"{dataset}: {outcome.line}", file=stream, flush=True)
-        if outcome.by_hand:
-            store = store_of(wishes.base_folder, dataset)
-            store.mkdir(parents=True, exist_ok=True)
-            again = _command(wishes, dataset)
-            print(steps_text(dataset, terms[dataset], outcome.by_hand, store, again), flush=True)
-    for group in wishes.published:
-        fetched, problems = bring_published(
-            wishes.published_folder, group, published[group], wishes.patience
-        )
-        there = len(published[group])
-        for problem in problems:
-            print(f"{group}: {problem}", file=sys.stderr)
-        if not problems:
-            print(f"{group}: whole, {there} files in {wishes.published_folder}, {fetched} new")
-        failed |= bool(problems)
+    with contextlib.ExitStack() as locks:
+        if wishes.datasets:
+            locks.enter_context(_alone(wishes.base_folder / STORE))
+        if wishes.published:
+            locks.enter_context(_alone(wishes.published_folder))
+        for dataset in wishes.datasets:
+            failed |= not _bring_and_tell(wishes, dataset, sources[dataset], terms[dataset])
+        for group in wishes.published:
+            failed |= not _bring_published_and_tell(wishes, group, published[group])
     if wishes.check and wishes.datasets:
         failed |= bool(check_datasets(wishes.base_folder, wishes.datasets))
     return int(failed)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder / ".lock"))
+        except BlockingIOError:
+            raise BusyError(
+                f"{folder} is being filled by another run; wait for it, or name another folder"
+            ) from None
+        yield
+
+
+def _bring_and_tell(
+    wishes: Wishes, dataset: str, files: Sequence[RemoteFile], terms: Terms
+) -> bool:
+    """Bring a dataset, print what became of it, and return whether it is there."""
+    outcome = _bring(wishes, dataset, files, terms)
+    lacking = outcome.state == LACKING
+    print(f"{dataset}: {outcome.line}", file=sys.stderr if lacking else sys.stdout, flush=True)
+    if outcome.by_hand:
+        store = store_of(wishes.base_folder, dataset)
+        store.mkdir(parents=True, exist_ok=True)
+        again = _command(wishes, dataset)
+        print(steps_text(dataset, terms, outcome.by_hand, store, again), flush=True)
+    return not lacking
+
+
+def _bring_published_and_tell(wishes: Wishes, group: str, files: Sequence[RemoteFile]) -> bool:
+    """Bring a group of published files, print what became of it, return whether all are there."""
+    folder = wishes.published_folder
+    fetched, problems = bring_published(folder, group, files, wishes.patience)
+    for problem in problems:
+        print(f"{group}: {problem}", file=sys.stderr)
+    if not problems:
+        print(f"{group}: whole, {len(files)} files in {folder}, {fetched} of them new")
+    return not problems
 
 
 def _bring(wishes: Wishes, dataset: str, files: Sequence[RemoteFile], terms: Terms) -> Outcome:

@@ -167,6 +167,8 @@ def fetch(
             if error.errno in NO_SPACE:
                 raise DiskFullError(_disk_full(path, None)) from None
             raise
+    if not _Part(path).size():
+        _Part(path).drop()
     # The same cause from several mirrors is said once.
     raise NotFetchedError(
         f"{file.name}: " + "; ".join(dict.fromkeys(reasons)),
@@ -497,6 +499,8 @@ def _from_drive(
         if isinstance(error.__cause__, requests.exceptions.RequestException):
             raise _drive_error(error.__cause__) from None
         raise _MirrorError(str(error).splitlines()[0].rstrip(".:")) from None
+    except (AssertionError, AttributeError, KeyError) as error:  # a page unlike those it knows
+        raise _MirrorError(f"gdown cannot read the answer ({error!r})", False, True) from None
     _accept(file, complete, path, DRIVE_CAUSE)
 
 

@@ -1,7 +1,6 @@
 """Masks many pictures: in parallel, resumable after any end, with a manifest of every picture."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from mask_utils.datasets import Group, Source
 from mask_utils.errors import UserError
-from mask_utils.files import write_file
+from mask_utils.files import held, write_file
 from mask_utils.images import PictureError, decode_picture, encode_picture, read_file
 from mask_utils.landmark_cache import (
     cache_row,
@@ -519,9 +518,9 @@ def connect(scheduler: str):
 @contextlib.contextmanager
 def _only_run(state: Path) -> Iterator[None]:
     """Hold an output folder: a second run on it is refused; a killed run lets it go."""
-    with (state / "lock").open("w") as lock:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stack.enter_context(held(state / "lock"))
         except OSError:
             raise BatchError(
                 f"{state.parent} is being written by another run; wait, or name another folder"

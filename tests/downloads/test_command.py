@@ -14,6 +14,7 @@ import pytest
 import download_datasets
 from downloads import command
 from downloads.sources import HERE
+from mask_utils.files import held
 
 from .conftest import LFW, picture, tar_of, zip_of
 
@@ -132,6 +133,14 @@ def test_a_name_and_a_password(run, site, tmp_path, monkeypatch):
     assert run(*common)[0] == 0  # it is whole: no password is needed
 
 
+def test_two_runs_at_once_are_refused(run, site, tmp_path):
+    with held(tmp_path / "data" / "archives" / ".lock"):
+        code, _, err = run("--datasets", "lfw", "--accept_terms")
+    assert code == 2
+    assert "is being filled by another run" in err
+    assert site.requests == []
+
+
 def test_the_password_is_asked_for(monkeypatch):
     monkeypatch.delenv(command.PASSWORD_VARIABLE, raising=False)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
@@ -163,7 +172,7 @@ def test_published_files(run, site, sources, tmp_path):
     (folder / "a.txt").write_text("hello\n")
     code, out, _ = run("--published", "scores", "--published_folder", folder)
     assert code == 0
-    assert f"scores: whole, 1 files in {folder}, 0 new" in out
+    assert f"scores: whole, 1 files in {folder}, 0 of them new" in out
     (folder / "a.txt").write_text("other\n")
     code, _, err = run("--published", "scores", "--published_folder", folder)
     assert code == 1

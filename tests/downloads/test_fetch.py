@@ -192,6 +192,9 @@ def test_404_on_the_first_mirror(site, quick, tmp_path):
     mirror = fetch(file_at(f"{site.url}/a", f"{site.url}/b"), tmp_path, quick)
     assert mirror.endswith("/b")
     assert site.asked("/a") == [""]  # 404 is not tried again
+    with pytest.raises(NotFetchedError, match=r"c: 127\.0\.0\.1: HTTP 404"):
+        fetch(file_at(f"{site.url}/c", name="c"), tmp_path, quick)
+    assert left(tmp_path) == ["data.bin"]
 
 
 def test_a_wrong_file_on_the_first_mirror(site, quick, tmp_path):
@@ -434,6 +437,12 @@ def test_drive_cuts_and_is_resumed(drive, quick, tmp_path, monkeypatch):
     fetch(file_at(f"gdrive:{ID}", known=SHA256), tmp_path, quick)
     assert drive.asked("/uc")[0] == "" and drive.asked("/uc")[1].startswith("bytes=")
     assert left(tmp_path) == ["data.bin"]
+
+
+def test_an_answer_that_gdown_does_not_know(drive, quick, tmp_path):
+    drive.files["/uc"] = CONTENT  # no Content-Type
+    with pytest.raises(NotFetchedError, match="gdown cannot read the answer"):
+        fetch(file_at(f"gdrive:{ID}"), tmp_path, quick)
 
 
 def test_drive_out_of_reach(quick, tmp_path, monkeypatch):
