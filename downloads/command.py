@@ -5,7 +5,7 @@ import getpass
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,16 +127,9 @@ def run(wishes: Wishes) -> int:
     return int(failed)
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(folder / ".lock"))
-        except BlockingIOError:
-            raise BusyError(
-                f"{folder} is being filled by another run; wait for it, or name another folder"
-            ) from None
-        yield
+def _alone(folder: Path) -> contextlib.AbstractContextManager[None]:
+    busy = f"{folder} is being filled by another run; wait for it, or name another folder"
+    return held(folder.with_name(f".{folder.name}.lock"), BusyError(busy))
 
 
 def _bring_and_tell(

@@ -8,6 +8,7 @@ is written is decided by the layout, never by the archive: `lfw_funneled/A_B/A_B
 
 import bz2
 import contextlib
+import errno
 import gzip
 import hashlib
 import lzma
@@ -155,7 +156,8 @@ def extract(
     ) as error:  # fmt: skip
         raise DamagedArchiveError(f"{name}: damaged or cut short: {_words(error)}") from None
     except OSError as error:
-        if error.errno is not None:  # the disk; bz2 and gzip report damage without a number
+        # The disk; bz2 and gzip report damage without a number, zipfile seeks to where nothing is.
+        if error.errno not in (None, errno.EINVAL):
             raise
         raise DamagedArchiveError(f"{name}: damaged or cut short: {_words(error)}") from None
     if not sink.found:

@@ -515,17 +515,10 @@ def connect(scheduler: str):
         ) from None
 
 
-@contextlib.contextmanager
-def _only_run(state: Path) -> Iterator[None]:
+def _only_run(state: Path) -> contextlib.AbstractContextManager[None]:
     """Hold an output folder: a second run on it is refused; a killed run lets it go."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(held(state / "lock"))
-        except OSError:
-            raise BatchError(
-                f"{state.parent} is being written by another run; wait, or name another folder"
-            ) from None
-        yield
+    busy = f"{state.parent} is being written by another run; wait, or name another folder"
+    return held(state / "lock", BatchError(busy))
 
 
 def _describe(settings: BatchSettings) -> str:

@@ -38,16 +38,20 @@ def write_file(path: Path, data: bytes | str, temporary_folder: Path | None = No
 
 
 @contextlib.contextmanager
-def held(lock: Path) -> Iterator[None]:
+def held(lock: Path, busy: Exception) -> Iterator[None]:
     """Hold a lock file for the length of the block; a killed process lets it go.
 
     Args:
         lock: the file; its folder is made where it lacks; it stays there, empty.
+        busy: raised where another process holds it.
 
     Raises:
-        OSError: another process holds it.
+        OSError: the file cannot be written.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise busy from None
         yield

@@ -134,7 +134,7 @@ def test_a_name_and_a_password(run, site, tmp_path, monkeypatch):
 
 
 def test_two_runs_at_once_are_refused(run, site, tmp_path):
-    with held(tmp_path / "data" / "archives" / ".lock"):
+    with held(tmp_path / "data" / ".archives.lock", RuntimeError()):
         code, _, err = run("--datasets", "lfw", "--accept_terms")
     assert code == 2
     assert "is being filled by another run" in err
