@@ -282,10 +282,11 @@ def _from_web(
                 raise _MirrorError(f"{error}; tried {tries} times", error.unreachable) from None
             wait = min(patience.first_wait * 2 ** (tries - 1), patience.longest_wait)
             wait = max(wait, error.after)
-            tqdm.write(
-                f"{file.name}: {error}; again in {wait:.3g} s ({tries} of {limit})",
-                file=sys.stderr,
-            )
+            if not error.unreachable:  # that is said once, in the end
+                tqdm.write(
+                    f"{file.name}: {error}; again in {wait:.3g} s ({tries} of {limit})",
+                    file=sys.stderr,
+                )
             time.sleep(wait)
 
 
@@ -478,7 +479,7 @@ def _from_drive(
         kind, _, where = mirror.partition(":")
         if kind == "gdrive-folder":
             folder, _, name = where.partition("/")
-            files = _drive_folder(folder, patience.timeout)
+            files = _drive_folder(folder.partition("?")[0], patience.timeout)
             if name not in files:
                 listed = ", ".join(sorted(files)[:5]) or "nothing"
                 raise _MirrorError(f"{name} is not in the folder; it lists {listed}", False, True)
@@ -487,8 +488,8 @@ def _from_drive(
             desc=file.name, unit="B", unit_scale=True, disable=None if bar else True, leave=False
         ) as progress:
             gdown.download(
-                id=where, output=str(complete), quiet=True, resume=True, use_cookies=False,
-                retries=patience.retries, timeout=patience.timeout,
+                id=where.partition("?")[0], output=str(complete), quiet=True, resume=True,
+                use_cookies=False, retries=patience.retries, timeout=patience.timeout,
                 progress=_follow(progress),
             )  # fmt: skip
     except gdown.exceptions.FileURLRetrievalError:

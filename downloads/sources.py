@@ -25,7 +25,8 @@ class RemoteFile(NamedTuple):
 
     name: its path below the folder it is fetched into.
     mirrors: where it lies, tried in order: http(s) addresses, `gdrive:<file id>`,
-        `gdrive-folder:<folder id>/<file name>`.
+        `gdrive-folder:<folder id>/<file name>`; an id may be followed by `?resourcekey=...`, which
+        a person's browser needs and gdown does not take.
     hash: `<algorithm>:<hex>`, see downloads.checksums; "" where none is known.
     bytes: its size, None where it is not known.
     place: where it goes below the dataset's folder as it is; "" for an archive to unpack.

@@ -39,11 +39,11 @@ def require_acceptance(accepted: bool) -> None:
 def web_address(mirror: str) -> str:
     """Return the address at which a person sees a mirror in a browser."""
     kind, _, where = mirror.partition(":")
-    if kind == "gdrive":
-        return f"https://drive.google.com/file/d/{where}/view"
-    if kind == "gdrive-folder":
-        return f"https://drive.google.com/drive/folders/{where.partition('/')[0]}"
-    return mirror
+    if kind not in ("gdrive", "gdrive-folder"):
+        return mirror
+    item, _, query = where.partition("/")[0].partition("?")
+    place = f"file/d/{item}/view" if kind == "gdrive" else f"drive/folders/{item}"
+    return f"https://drive.google.com/{place}{'?' if query else ''}{query}"
 
 
 def steps_text(
@@ -59,23 +59,27 @@ def steps_text(
         command: what to run afterwards.
     """
     steps = []
+    browser = "in a browser where you are logged in"
     if terms.access == FORM:
         steps.append(f"fill in the form at {terms.site}; you get a user name and a password")
         steps.append(
             f"{command} --username NAME; it asks for the password, or takes it from the "
-            "environment variable MASKED_FACE_PASSWORD"
+            "environment variable MASKED_FACE_PASSWORD; that is all, or"
         )
-        steps.append("or, with the site's own page or an FTP program:")
+        browser = "in a browser with that name and password"
     places: dict[str, list[str]] = {}
     for file in lacking:
         places.setdefault(web_address(file.mirrors[0]), []).append(file.name)
     for address, names in places.items():
+        which = ", ".join(names)
         if len(names) > 3:
             which = f"{names[0]} to {names[-1]} ({len(names)} files)"
-        else:
-            which = ", ".join(names)
-        steps.append(f"open {address} in a browser where you are logged in, and download {which}")
-    steps.append(f"put what you got into {store}, under these names, as it is (do not unpack it)")
+        steps.append(f"open {address} {browser}, and download {which}")
+    steps.append(
+        f"put what you got into {store}, packed as it is, named "
+        + ", ".join(file.name for file in lacking[:3])
+        + (" and so on" if len(lacking) > 3 else "")
+    )
     steps.append(f"run again: {command}; it checks and unpacks what lies there")
     heading = f"{dataset}, by hand:"
     return "\n".join([heading, *(f"  {n}. {step}" for n, step in enumerate(steps, start=1))])

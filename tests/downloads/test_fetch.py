@@ -395,7 +395,7 @@ def test_a_file_on_drive_and_in_a_folder(drive, quick, tmp_path):
         "Content-Type": "application/octet-stream",
         "Content-Disposition": 'attachment; filename="x.bin"',
     }
-    fetch(file_at(f"gdrive:{ID}", known=SHA256), tmp_path, quick)
+    fetch(file_at(f"gdrive:{ID}?resourcekey=0-x", known=SHA256), tmp_path, quick)
     drive.files["/embeddedfolderview"] = (
         "<html><head><title>Img</title></head><body>"
         f'<a href="https://drive.google.com/file/d/{ID}/view">b.bin</a></body></html>'
