@@ -1,20 +1,24 @@
 # make demo   see the whole thing run on drawn faces
 # make test   check the code and run every test that needs no network
 # Both make .venv first, from nothing but Python 3.10-3.13 and a package index.
+# make test EXTRAS=test,cluster,download,torch   with more of pyproject.toml's optional parts
 PYTHON ?= python3
+EXTRAS ?= test,cluster,download
 VENV := .venv
 RUN := $(VENV)/bin/python
 
 .PHONY: demo test install clean
 
-install: $(VENV)/.installed
+# The extras are part of the stamp's name: other ones are installed too.
+STAMP := $(VENV)/.installed-$(EXTRAS)
+install: $(STAMP)
 
-$(VENV)/.installed: requirements.txt pyproject.toml
+$(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "Python 3.10 to 3.13 is needed, %d.%d came; name another one: make PYTHON=python3.12 test" % v)'
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --requirement requirements.txt
-	$(RUN) -m pip install --quiet --editable '.[test,cluster,download]'
+	$(RUN) -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@
 
 test: install
@@ -46,3 +50,4 @@ PUBLISHED ?= data/published
 .PHONY: tables
 tables: install
 	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
+	$(RUN) DICTA2021/fill_run_here_tables.py

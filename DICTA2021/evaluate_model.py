@@ -12,8 +12,6 @@ pairs with dlib takes about 20 s on 2 cores, a second one 6 s, out of the cache 
 
 import argparse
 import csv
-import hashlib
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +29,7 @@ from reproduction.published import Comparisons, Pair
 
 HERE = Path(__file__).resolve().parent
 SIMILARITIES = ("distance", "cosine")
+CURVES = 14  # as many as a figure's legend shows beside it
 
 Scorer = Callable[[list[Pair], str, str], Scores]
 """(pairs, dataset, name of the list) -> scores."""
@@ -62,6 +61,7 @@ def evaluate(
     dataset: str,
     limit: int | None,
     seed: int,
+    base_folder: Path,
 ) -> tuple[Result, Comparisons]:
     """Score one list and compute its error rates.
 
@@ -72,6 +72,7 @@ def evaluate(
         dataset: its name.
         limit: only the first pairs that can be compared, or None.
         seed: of the bootstrap over subjects.
+        base_folder: of the datasets.
 
     Returns:
         The line of the table, and the completed comparisons. FTE is the share of the distinct
@@ -83,7 +84,7 @@ def evaluate(
     Raises:
         UserError: a missing or malformed list.
     """
-    listed, labelled = model_scores.read_lists(lists, dataset)
+    listed, labelled = model_scores.read_lists(lists, dataset, base_folder)
     unlabelled = [pair for pair in listed if pair not in labelled]
     if unlabelled:
         raise UserError(f"{dataset}: expected a label for {' '.join(unlabelled[0])!r}; none came")
@@ -267,7 +268,10 @@ def _text(value: object) -> str:
 def write_results(
     results: list[Result], comparisons: dict[str, Comparisons], stem: Path, description: dict
 ) -> None:
-    """Print the table and write it with its figures: <stem>.csv, .md, .meta.json, _roc, _det."""
+    """Print the table and write it with its figures: <stem>.csv, .md, .meta.json, _roc, _det.
+
+    Where there are more curves than one figure holds, the others follow in <stem>_roc_2 and so on.
+    """
     from DICTA2021.score_figures import draw_det, draw_roc
     from reproduction import figures
 
@@ -277,7 +281,7 @@ def write_results(
     lines = "\n".join(",".join(row) for row in (header, *rows))
     write_file(stem.with_suffix(".csv"), lines + "\n")
     text = (
-        f"# {stem.name}\n\nRun here: `{description['command']}`\n\n"
+        f"# {stem.name}\n\nRun here: `{description['command']}`, on {description['hardware']}\n\n"
         f"{tables.to_markdown(header, rows)}\n\n"
         "EER with its 95 % interval (subjects bootstrap); FMR100, FMR1000, ZeroFMR: lowest FNMR at "
         "FMR <= 1 %, <= 0.1 %, 0; FTE: pictures without a vector; FTA: pairs never compared. An "
@@ -286,11 +290,12 @@ def write_results(
     write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)
     curves = {name: score_tables.split(found) for name, found in comparisons.items()}
-    curves = dict(list(curves.items())[: len(figures.PALETTE)])
-    if not curves:
-        return
-    figures.save(draw_roc(curves, stem.name), stem.with_name(f"{stem.name}_roc.png"))
-    figures.save(draw_det(curves, stem.name), stem.with_name(f"{stem.name}_det.png"))
+    names = list(curves)
+    for number, start in enumerate(range(0, len(names), CURVES), start=1):
+        part = {name: curves[name] for name in names[start : start + CURVES]}
+        for kind, draw in (("roc", draw_roc), ("det", draw_det)):
+            ending = f"{kind}.png" if number == 1 else f"{kind}_{number}.png"
+            figures.save(draw(part, stem.name), stem.with_name(f"{stem.name}_{ending}"))
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -365,31 +370,40 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
 
 
 def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
-    results, curves, inputs = [], {}, {}
+    results, curves = [], {}
     scorers = _scorers(arguments)
     for lists in arguments.pairs:
         for dataset in arguments.datasets:
             for model, scorer in scorers.items():
                 result, comparisons = evaluate(
-                    scorer, model, lists, dataset, arguments.limit, arguments.seed
+                    scorer,
+                    model,
+                    lists,
+                    dataset,
+                    arguments.limit,
+                    arguments.seed,
+                    arguments.base_folder,
                 )
                 results.append(result)
                 if np.isfinite(result.EER):
                     curves[f"{model}, {dataset}, {lists.name}"] = comparisons
-            path = lists / dataset / f"evaluation_{dataset}.txt"
-            name = f"{lists.name}/{dataset}/{path.name}"
-            inputs[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    words = [
-        word if not Path(word).is_absolute() else provenance.portable(Path(word))
-        for word in (sys.argv[1:] if argv is None else argv)
-    ]
+    inputs = model_scores.input_hashes(
+        arguments.base_folder,
+        arguments.pairs,
+        arguments.datasets,
+        arguments.models,
+        arguments.models_folder,
+    )
+    for path in filter(None, (arguments.keras, arguments.embeddings)):
+        inputs[path.name] = provenance.sha256(path)
     description = provenance.describe(
-        shlex.join(["python", "evaluate_model.py", *words]),
-        {k: v for k, v in vars(arguments).items() if k not in ("seed", "pairs")},
+        provenance.typed("evaluate_model.py", argv),
+        {name: value for name, value in vars(arguments).items() if name != "seed"},
         inputs,
         arguments.seed,
         ("numpy", "keras", "dlib-bin"),
     )
+    description["hardware"] = provenance.hardware()
     write_results(results, curves, arguments.output / arguments.name, description)
     return int(len(curves) < len(results))
 

@@ -26,11 +26,13 @@ from DICTA2021.pairs import (
     read_people,
     read_real_mask_people,
     real_mask_pairs,
+    without_repeats,
     without_same_photographs,
     write_pairs,
 )
+from mask_utils.argument_types import positive, seed_number
 from mask_utils.errors import end_cleanly
-from mask_utils.options import new_parser, positive
+from mask_utils.options import new_parser
 
 PROTOCOLS = ("published", "all_identities", "lfw_official", "real_masks")
 
@@ -88,7 +90,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help="leave out comparisons of a photograph with its own masked copy",
     )
-    parser.add_argument("--seed", type=int, default=0, help="who is drawn (default: 0)")
+    parser.add_argument("--seed", type=seed_number, default=0, help="who is drawn (default: 0)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
     return parser.parse_args(argv)
 
@@ -109,6 +111,9 @@ def _generate(arguments: argparse.Namespace) -> int:
             arguments.masks,
         )
         made = len(comparisons)
+        comparisons = without_repeats(comparisons)
+        repeats = made - len(comparisons)
+        made = len(comparisons)
         if arguments.exclude_same_photo:
             comparisons = without_same_photographs(comparisons)
         same = made - len(comparisons)
@@ -116,10 +121,11 @@ def _generate(arguments: argparse.Namespace) -> int:
         write_pairs(comparisons, arguments.output, dataset)
         possible = sum(item.possible for item in comparisons)
         genuine = sum(item.label for item in comparisons)
+        twice = f"; {repeats:,} that came twice left out" if repeats else ""
         print(
             f"{dataset}: {len(comparisons):,} pairs, {genuine:,} of them genuine; {possible:,} can "
-            f"be compared; {same:,} of one photograph left out; {without_mask:,} pictures without "
-            f"a mask left out"
+            f"be compared{twice}; {same:,} of one photograph left out; {without_mask:,} pictures "
+            "without a mask left out"
         )
     return 0
 

@@ -31,7 +31,7 @@ class Curves(NamedTuple):
 
 
 class EqualErrorRate(NamedTuple):
-    """EER of the exact protocol: `eer` is the midpoint of [`low`, `high`] (FVC2000).
+    """EER of the exact protocol: `eer` is the midpoint of [`low`, `high`], after FVC2000.
 
     `threshold` is the one that gives the interval, `nearest` the mean of FMR and FNMR at the
     smallest |FMR - FNMR| (what many papers, these two included, call EER).
@@ -162,12 +162,14 @@ def _fnmr(positives: np.ndarray, threshold: float, failures: FailureToAcquire) -
 def equal_error_rate(
     negatives, positives, failures: FailureToAcquire = NO_FAILURES
 ) -> EqualErrorRate:
-    """EER with its interval, as the FVC2000 report defines it for finite sets of scores.
+    """EER with its interval, after FVC2000, with another choice where the rates are equal.
 
-    t2 = first threshold with FMR < FNMR, t1 = the last one before it, where FMR >= FNMR; the one of
-    the two with the smaller FMR + FNMR gives the interval, and its midpoint is the EER. Where the
-    rates are exactly equal at some threshold, that one is t1: taking it for t2 (FMR <= FNMR) gives
-    another figure on small sets (CP1 on the in-house pairs: .0250 instead of .0188).
+    t2 = first threshold with FMR < FNMR (in FVC2000: FMR <= FNMR), t1 = the last one before it,
+    where FMR >= FNMR; the one of the two with the smaller FMR + FNMR gives the interval, and its
+    midpoint is the EER. Where both rates are equal at some threshold, that one is t1; t2, one step
+    past it, is taken if its sum is smaller (CP1 on the in-house pairs: .0188 there, .0250 where the
+    rates are equal). This takes a side: swapping the two sets and negating them may then give
+    another figure. `nearest`, the mean at the smallest |FMR - FNMR|, takes none and stands beside.
 
     Args: impostor scores, genuine scores, failures counted as non-matches (none by default:
         completed comparisons only).

@@ -6,6 +6,7 @@ distinct picture of all lists is embedded once; see DICTA2021.embeddings.
 
 import argparse
 import os
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,16 @@ import cv2
 import numpy as np
 
 from DICTA2021 import embeddings
-from mask_utils.batch import MANIFEST_COLUMNS
+from mask_utils.argument_types import positive, seed_number
+from mask_utils.batch import open_manifest
+from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
 from mask_utils.landmark_cache import default_cache_file, parse_box, parse_landmarks
-from mask_utils.ledger import Ledger
-from mask_utils.options import positive
 from reproduction import provenance
+from reproduction.options import UPSTREAM
 from reproduction.published import Pair, PublishedFileError, read_pairs
+
+PUBLISHED_LISTS = provenance.REPOSITORY / "data" / "published" / "data" / "training_pairs_data"
 
 
 class Matcher(NamedTuple):
@@ -47,8 +51,13 @@ MATCHERS = {
     "VGGFace2_SENET": Matcher("senet50", "benchmark_1/senet.zip", "head"),
     "VGGFace2_VGG16": Matcher("vgg16", "benchmark_1/vgg16.h5", "head"),
     "dlib": Matcher("dlib", ""),
+    "masked_dlib": Matcher("dlib", "masked_dlib.weights.h5"),
 }
-"""By the name of their score folder; dlib comes with the package of face models."""
+"""By the name of their score folder; dlib comes with the package of face models, masked_dlib with
+this repository."""
+
+OWN_MODELS = Path(__file__).resolve().parent / "models"
+"""Weights that this repository brings, taken where the models folder has none of that name."""
 
 
 class Options(NamedTuple):
@@ -70,6 +79,22 @@ class MissingError(UserError):
     """A weight file, dataset or list that is not there; the message names what brings it."""
 
 
+def run_hint(script: str, *words: object) -> str:
+    """The command that brings what is missing, as it is typed from the current folder."""
+    place = os.path.relpath(provenance.REPOSITORY / script)
+    return "run: " + shlex.join(["python", place, *map(str, words)])
+
+
+def masking_hint(masked_folder: Path, dataset: str | None = None) -> str:
+    """The command that masks datasets into a folder, for a source folder called data."""
+    words = ["--datasets", dataset] if dataset else []
+    return run_hint(
+        "generate_mask_to_datasets.py",
+        *("--base_folder", os.path.relpath(provenance.REPOSITORY / "data")),
+        *("--new_dataset_folder", masked_folder, *words),
+    )
+
+
 def weight_file(name: str, models_folder: Path) -> Path | None:
     """Return the weight file of a matcher: the converted one where it stands beside, or published.
 
@@ -81,13 +106,64 @@ def weight_file(name: str, models_folder: Path) -> Path | None:
         return None
     published = models_folder / matcher.weights
     converted = models_folder / f"{name}.weights.h5"
-    for path in (converted, published):
+    for path in (converted, published, OWN_MODELS / matcher.weights):
         if path.exists():
             return path
     raise MissingError(
-        f"{name}: expected its weights at {published}; they are not there; run: "
-        "python download_datasets.py --published models"
+        f"{name}: expected its weights at {published}; they are not there; "
+        + _weights_hint(models_folder)
     )
+
+
+def _weights_hint(models_folder: Path) -> str:
+    words = ["--published", "models"]
+    usual = provenance.REPOSITORY / "data" / "published"
+    if models_folder.name == "models" and models_folder.parent != usual:
+        words += ["--published_folder", str(models_folder.parent)]
+    return run_hint("download_datasets.py", *words)
+
+
+def weight_files(name: str, models_folder: Path) -> list[Path]:
+    """Return every file that the weights of a matcher are read from; see weight_file."""
+    weights = weight_file(name, models_folder)
+    if weights is None:
+        from DICTA2021.dlib_network import package_weights
+
+        weights = package_weights()
+    if weights.is_dir():
+        return sorted(path for path in weights.iterdir() if path.suffix == ".h5")
+    return [weights]
+
+
+def list_files(folder: Path, dataset: str) -> list[Path]:
+    """Return the two lists of a dataset, of which the second may be missing."""
+    names = (f"evaluation_{dataset}.txt", f"landmark_evaluation_input_{dataset}.txt")
+    return [folder / dataset / name for name in names]
+
+
+def input_hashes(
+    base_folder: Path,
+    lists: Iterable[Path],
+    datasets: Sequence[str],
+    models: Iterable[str],
+    models_folder: Path,
+) -> dict[str, str]:
+    """Return what the scores rest on: SHA-256 of manifest, settings, lists and weights, by name.
+
+    What is missing is left out. The manifest holds the hash of every picture.
+    """
+    files = {f"{base_folder.name}/{n}": base_folder / n for n in ("manifest.csv", "settings.json")}
+    for folder in lists:
+        for dataset in datasets:
+            files |= {
+                f"{folder.name}/{dataset}/{path.name}": path for path in list_files(folder, dataset)
+            }
+    for model in models:
+        try:
+            files |= {f"{model}: {path.name}": path for path in weight_files(model, models_folder)}
+        except MissingError:  # said where it was to be used
+            continue
+    return {name: provenance.sha256(path) for name, path in files.items() if path.is_file()}
 
 
 def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray, tuple]]:
@@ -103,7 +179,7 @@ def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray
     if not path.is_file():
         return {}
     faces = {}
-    manifest = Ledger(path, MANIFEST_COLUMNS, ("source",))
+    manifest = open_manifest(path)
     for row in manifest.rows():
         if row["dataset"] == dataset and row["status"] == "masked":
             face = (
@@ -116,24 +192,30 @@ def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray
     return faces
 
 
-def read_lists(folder: Path, dataset: str) -> tuple[list[Pair], dict[Pair, int]]:
+def read_lists(folder: Path, dataset: str, base_folder: Path) -> tuple[list[Pair], dict[Pair, int]]:
     """Read the two lists of a dataset: the pairs that can be compared, and all with their labels.
 
     Args:
         folder: holds <dataset>/evaluation_<dataset>.txt and, where some pairs cannot be compared,
             <dataset>/landmark_evaluation_input_<dataset>.txt.
         dataset: its name.
+        base_folder: of the datasets, for the command that makes a missing list.
 
     Raises:
         MissingError: no evaluation list. UserError: a malformed line, named.
     """
-    evaluation = folder / dataset / f"evaluation_{dataset}.txt"
+    evaluation, possible = list_files(folder, dataset)
     if not evaluation.is_file():
-        raise MissingError(
-            f"{dataset}: expected its list of pairs at {evaluation}; it is not there; run: python "
-            f"DICTA2021/generate_pairs.py --datasets {dataset} --output {folder}"
+        hint = run_hint(
+            "DICTA2021/generate_pairs.py",
+            *("--base_folder", base_folder, "--datasets", dataset, "--output", folder),
         )
-    possible = folder / dataset / f"landmark_evaluation_input_{dataset}.txt"
+        if folder == PUBLISHED_LISTS:
+            target = os.path.relpath(provenance.REPOSITORY / "data" / "published")
+            hint = f"run: git clone {UPSTREAM} {shlex.quote(target)}"
+        raise MissingError(
+            f"{dataset}: expected its list of pairs at {evaluation}; it is not there; {hint}"
+        )
     try:
         labelled = read_pairs(evaluation, labelled=True)
         listed = read_pairs(possible, labelled=False) if possible.is_file() else labelled
@@ -225,7 +307,7 @@ def score_pairs(
         preparation = embeddings.picture_preparation(
             options.preprocessing, matcher.network, options.crop_margin
         )
-    key = _network_key(name, matcher, weights, vector)
+    key = _network_key(name, matcher, models_folder, vector)
     pictures = listed_pictures(pairs, list_name)
     result = embed_pictures(pictures, folder, faces, embedder, key, preparation, options)
     similarity = embeddings.distance_similarity
@@ -240,15 +322,10 @@ def score_pairs(
     return compare(pairs, pictures, result, similarity)
 
 
-def _network_key(name: str, matcher: Matcher, weights: Path | None, vector: str) -> str:
-    if weights is None:
-        from DICTA2021.dlib_network import package_weights
-
-        weights = package_weights()
-    if weights.is_dir():
-        parts = sorted(path for path in weights.iterdir() if path.suffix == ".h5")
-        return " ".join(embeddings.weight_file_key(f"{name} {vector}", path) for path in parts)
-    return embeddings.weight_file_key(f"{matcher.network} {vector}", weights)
+def _network_key(name: str, matcher: Matcher, models_folder: Path, vector: str) -> str:
+    parts = weight_files(name, models_folder)
+    who = name if len(parts) > 1 else matcher.network
+    return " ".join(embeddings.weight_file_key(f"{who} {vector}", path) for path in parts)
 
 
 SCALINGS = {"255": (1.0, 0.0), "1": (255.0, 0.0), "centred": (127.5, 1.0)}
@@ -292,9 +369,11 @@ def embed_pictures(
         UserError: not one of the pictures is there; and what DICTA2021.embeddings.embed raises.
     """
     if not any((folder / place).is_file() for place in pictures[:1000]):
+        painted = folder.name in LAYOUTS  # real masks are not made by a command
+        hint = masking_hint(folder.parent, folder.name) if painted else "put the dataset there"
         raise MissingError(
             f"expected the pictures of {folder.name} in {folder}, as {pictures[0]}; they are not "
-            "there; run: python generate_mask_to_datasets.py"
+            f"there; {hint}"
         )
     # What is given becomes part of a vector's key in the cache: give what is used, no more.
     use_landmarks = preparation.name == "chip A"
@@ -363,7 +442,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="folder where vectors are kept between runs (default: %(default)s)",
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
-    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default: 1)")
+    parser.add_argument("--seed", type=seed_number, default=1, help="of the bootstrap (default: 1)")
 
 
 def model_options(arguments: argparse.Namespace, alignment: str = "A") -> Options:

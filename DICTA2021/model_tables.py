@@ -14,28 +14,35 @@ from pathlib import Path
 import numpy as np
 
 from DICTA2021 import model_scores, score_tables
-from DICTA2021.model_scores import MATCHERS
+from DICTA2021.model_scores import MATCHERS, PUBLISHED_LISTS
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
 from mask_utils.options import new_parser
-from reproduction import provenance, tables
+from reproduction import tables
 from reproduction.published import Pair, PublishedFileError, PublishedFolder, read_line_counts
 
 HERE = Path(__file__).resolve().parent
-PUBLISHED_LISTS = provenance.REPOSITORY / "data" / "published" / "data" / "training_pairs_data"
 
 
 @dataclass
 class ModelFolder(PublishedFolder):
-    """A folder of scores computed here, in the published layout; knows why a file is missing."""
+    """A folder of scores computed here, in the published layout.
+
+    missing: why a score file could not be made. inputs: SHA-256 of what the scores rest on.
+    """
 
     missing: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
 
     def scores(self, file: str) -> np.ndarray:
         """Scores of a file, or the reason why it could not be made."""
         if file in self.missing:
             raise PublishedFileError(self.missing[file])
         return super().scores(file)
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the files read, and of what the scores rest on."""
+        return super().hashes() | self.inputs
 
 
 def selection(
@@ -77,10 +84,10 @@ def score_dataset(
     """
     files = {m: f"data/benchmark_data/{f}/score_{dataset}.txt" for m, f in folders.items()}
     try:
-        listed, labelled = model_scores.read_lists(arguments.pairs, dataset)
+        listed, labelled = model_scores.read_lists(arguments.pairs, dataset, arguments.base_folder)
     except UserError as error:
         print(error, file=sys.stderr)
-        scores.missing |= dict.fromkeys(files.values(), str(error))
+        scores.missing |= dict.fromkeys(files.values(), _reason(error, arguments))
         return
     limit = arguments.limit
     if limit is None and arguments.pairs == PUBLISHED_LISTS:
@@ -102,9 +109,10 @@ def score_dataset(
                 f"{arguments.pairs}/{dataset}",
             )
         except UserError as error:
-            if str(error) not in scores.missing.values():
+            reason = _reason(error, arguments)
+            if reason not in scores.missing.values():
                 print(error, file=sys.stderr)
-            scores.missing[file] = str(error)
+            scores.missing[file] = reason
             continue
         found[matcher] = scored.scores
         if scored.failures:
@@ -122,6 +130,15 @@ def score_dataset(
         lines = "".join(f"{value!r}\n" for value in values[complete].tolist())
         write_file(scores.root / files[matcher], lines)
         scores.line_counts[files[matcher]] = len(complete)
+
+
+def _reason(error: UserError, arguments: argparse.Namespace) -> str:
+    """What is missing, as it may be stored: without the command and this machine's folders."""
+    reason = str(error).partition("; run: ")[0]
+    for folder in (arguments.models_folder, arguments.base_folder, arguments.pairs):
+        if folder.is_absolute():
+            reason = reason.replace(str(folder), folder.name)
+    return reason
 
 
 def _write_lists(pairs: list[Pair], labelled: dict[Pair, int], root: Path, dataset: str) -> None:
@@ -157,6 +174,7 @@ def parse_arguments(docstring: str, script: str, argv: list[str] | None) -> argp
     parser.add_argument("--expected", type=Path, default=HERE / "expected", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "from_models")
     arguments = parser.parse_args(argv)
+    arguments.words = list(sys.argv[1:] if argv is None else argv)
     arguments.confidence = True
     return arguments
 
@@ -174,8 +192,8 @@ def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int
     """
     if not arguments.base_folder.is_dir():
         raise UserError(
-            f"expected a folder of masked datasets; {arguments.base_folder} is not there; run: "
-            "python generate_mask_to_datasets.py"
+            f"expected a folder of masked datasets; {arguments.base_folder} is not there; "
+            + model_scores.masking_hint(arguments.base_folder)
         )
     folders: dict[str, str] = {}
     parts = {}
@@ -183,10 +201,14 @@ def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int
         of_table, parts[name] = selection(name, arguments.models, arguments.datasets)
         folders |= of_table
     scores = ModelFolder(arguments.output / "scores", {})
-    for dataset in arguments.datasets or score_tables.DATASETS:
+    datasets = arguments.datasets or score_tables.DATASETS
+    for dataset in datasets:
         score_dataset(dataset, folders, arguments, scores)
     if not scores.line_counts:
         raise UserError("nothing could be scored; what is missing stands above")
+    scores.inputs = model_scores.input_hashes(
+        arguments.base_folder, [arguments.pairs], datasets, folders, arguments.models_folder
+    )
     cells = []
     for name, part in parts.items():
         try:

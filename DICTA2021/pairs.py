@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mask_utils.batch import MANIFEST_COLUMNS
+from mask_utils.batch import NOT_FAILURES, VANISHED, open_manifest
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
-from mask_utils.ledger import Ledger
 from mask_utils.masking import picture_generator
 from reproduction.published import Pair, same_photograph
 
@@ -64,7 +63,7 @@ def read_people(masked_folder: Path, dataset: str) -> People:
         raise PairError(
             f"expected {path}, which generate_mask_to_datasets.py writes; it is not there"
         )
-    manifest = Ledger(path, MANIFEST_COLUMNS, ("source",))
+    manifest = open_manifest(path)
     unmasked, masked, without = {}, {}, 0
     for row in manifest.rows():
         if row["dataset"] != dataset:
@@ -73,7 +72,7 @@ def read_people(masked_folder: Path, dataset: str) -> People:
             unmasked.setdefault(row["identity"], []).append(_below(row["copy"], dataset))
             masked.setdefault(row["identity"], []).append(_below(row["output"], dataset))
         else:
-            without += row["status"] not in ("not_needed", "not_used")
+            without += row["status"] not in (*NOT_FAILURES, VANISHED)
     manifest.close()
     if not masked:
         raise PairError(f"expected masked pictures of {dataset} in {path}; there are none")
@@ -266,13 +265,26 @@ def without_same_photographs(comparisons: Iterable[Comparison]) -> list[Comparis
     return [item for item in comparisons if not same_photograph(item.pair)]
 
 
+def without_repeats(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Leave out all but the first of comparisons of the same pair: labels are looked up by pair."""
+    first: dict[Pair, Comparison] = {}
+    for item in comparisons:
+        first.setdefault(item.pair, item)
+    return list(first.values())
+
+
 def write_pairs(comparisons: Sequence[Comparison], folder: Path, dataset: str) -> None:
     """Write the two lists of a dataset: <folder>/<dataset>/evaluation_<dataset>.txt and its twin.
 
     Raises:
-        PairError: a path holds a space, which the published format cannot hold.
+        PairError: a path holds a space, or a pair comes twice, which the published format cannot
+            hold.
     """
+    seen = set()
     for item in comparisons:
+        if item.pair in seen:
+            raise PairError(f"expected every pair once; {' '.join(item.pair)} comes twice")
+        seen.add(item.pair)
         for place in item.pair[:2]:
             if any(letter.isspace() for letter in place):
                 raise PairError(

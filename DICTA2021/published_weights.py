@@ -6,7 +6,8 @@
 What is read: PyTorch state dicts (.pt, .pth, .pth.tar; with or without "module."), Keras .h5 files
 of the legacy format, Keras 3 .weights.h5 and .keras files, each of them also alone in a zip
 archive. A weight file is data: nothing in it is executed, and every layer is checked by name and
-shape before the first one is written. A PyTorch file needs `pip install torch`; the others do not.
+shape before the first one is written. A PyTorch file needs PyTorch, `pip install -e '.[torch]'`;
+the others do not.
 
 Run time: 10 s for a Siamese checkpoint of 94 MB, most of it the start of Keras (2 CPU cores).
 """
@@ -133,7 +134,7 @@ def _read_torch(stream: IO[bytes], path: Path) -> Arrays:
         import torch
     except ImportError as problem:
         raise WeightFileError(
-            f"{path} is a PyTorch file; run `pip install torch` to read it"
+            f"{path} is a PyTorch file; run `pip install -e '.[torch]'` to read it"
         ) from problem
     try:
         with warnings.catch_warnings():

@@ -23,6 +23,7 @@ from DICTA2021 import (
     metrics,
     score_tables,
 )
+from mask_utils.argument_types import seed_number
 from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
@@ -89,7 +90,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--skip_figures", action="store_true", help="tables only")
     parser.add_argument(
-        "--seed", type=int, default=1, help="seed of the bootstrap (default: %(default)s)"
+        "--seed", type=seed_number, default=1, help="seed of the bootstrap (default: %(default)s)"
     )
     return parser.parse_args(argv)
 
@@ -274,11 +275,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = options.open_published(arguments.published, arguments.expected / "score_files.csv")
     if folder is None:
         return 2
-    root, published = arguments.output, ["--published", str(arguments.published)]
-    expected = ["--expected", str(arguments.expected)]
-    predictions = ["--expected", str(arguments.expected_attributes)]
-    to = ["--output", str(root / "DICTA2021" / "results"), "--seed", str(arguments.seed)]
-    to_attributes = ["--output", str(root / "AJCAI2021" / "results")]
+    root, usual = arguments.output, parse_arguments([])
+
+    def passed_on(flag: str, name: str) -> list[str]:
+        """An option of this script as a script of one table takes it, where it is not the usual."""
+        value = getattr(arguments, name)
+        return [] if value == getattr(usual, name) else [flag, str(value)]
+
+    def into(folder: str) -> list[str]:
+        return [] if root == usual.output else ["--output", str(root / folder)]
+
+    published = passed_on("--published", "published")
+    expected = passed_on("--expected", "expected")
+    predictions = passed_on("--expected", "expected_attributes")
+    to = [*into("DICTA2021/results"), *passed_on("--seed", "seed")]
+    to_attributes = into("AJCAI2021/results")
     results, real_masks = [], []
     try:
         for name, script in SCRIPTS.items():
@@ -306,8 +317,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 name, matrices, arguments.expected_attributes, confidence=True
             )
         if not arguments.skip_figures:
-            graphs = ["--output", str(root / "DICTA2021" / "graphs")]
-            data = ["--output", str(root / "AJCAI2021" / "data")]
+            graphs, data = into("DICTA2021/graphs"), into("AJCAI2021/data")
             scripts = (
                 (draw_roc_curve_for_each_dataset, [*expected, *graphs]),
                 (draw_far_frr_graphs_for_multiple_models, [*expected, *graphs, "--det"]),

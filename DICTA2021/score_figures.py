@@ -25,10 +25,13 @@ def _label(name: str, eer: metrics.EqualErrorRate, remark: str = "") -> str:
 
 
 def _styled(scores: Scores):
-    if len(scores) > len(PALETTE):
-        raise ValueError(f"at most {len(PALETTE)} curves can be told apart, {len(scores)} came")
-    for (name, pair), colour, line in zip(scores.items(), PALETTE, LINES, strict=False):
-        yield name, pair, colour, line
+    """Name, scores, colour and line of each curve; with every round of colours other lines."""
+    most = len(PALETTE) * len(LINES)
+    if len(scores) > most:
+        raise ValueError(f"at most {most} curves can be told apart, {len(scores)} came")
+    for at, (name, pair) in enumerate(scores.items()):
+        line = LINES[(at + at // len(PALETTE)) % len(LINES)]
+        yield name, pair, PALETTE[at % len(PALETTE)], line
 
 
 def draw_roc(scores: Scores, title: str) -> Figure:

@@ -6,7 +6,6 @@ network, no pictures, no TensorFlow: a table needs score files and pair lists on
 
 import argparse
 import functools
-import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from DICTA2021 import metrics
+from mask_utils.argument_types import seed_number
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import Comparisons, PublishedFileError, PublishedFolder, identity
@@ -33,6 +33,9 @@ ENSEMBLE = ("FT1", "FT2", "FT3")
 # What each figure of the paper protocol is called when every distinct score is a threshold.
 EXACT_NAMES = {"EER": "EER", "FNMR100": "FMR100", "FNMR1000": "FMR1000", "FNMR0": "ZeroFMR"}
 REPLICATES = 1000
+MODEL_SPREAD = 0.02
+"""Largest distance at which a figure of models run here is NEAR: what masks, detectors and pairs
+drawn anew may move it by; a wide interval of few pairs does not excuse more."""
 
 
 class ScoreTable(NamedTuple):
@@ -257,8 +260,8 @@ def regenerate(
 
     Args: name in TABLES; published folder; folder of expected CSVs; protocol "paper" or "exact";
         whether to compute intervals; seed of the bootstrap; what was scored here, where the scores
-        are not the published ones: a published figure within half the width of our interval is
-        then NEAR.
+        are not the published ones: a published figure in our 95 % interval and at most MODEL_SPREAD
+        from ours is then NEAR.
     Returns: judged cells, and all figures of the exact protocol for each computed one.
     Raises: tables.TableError where the expected figures cannot be read. A published file that is
         missing or malformed makes its cells FAIL and names it as their reason.
@@ -305,11 +308,12 @@ def regenerate(
             if confidence:
                 replicate = replicates(cell.row, cell.column)
                 bounds = tuple(interval(source, cell.metric, ours, replicate))
-            if from_models:
-                cell = cell._replace(tolerance=(bounds[1] - bounds[0]) / 2)
         except metrics.ScoreError as error:
             judged.append(tables.judge(cell, None, str(error)))
             continue
+        target = cell.recorded if cell.status else cell.published
+        if from_models and target is not None and bounds[0] <= target <= bounds[1]:
+            cell = cell._replace(tolerance=MODEL_SPREAD)
         judged.append(tables.judge(cell, ours, interval=bounds))
         details.append(_details(cell, source))
     return judged, details
@@ -356,10 +360,10 @@ def details_rows(details: Iterable[Details]) -> tuple[list[str], list[list[str]]
 
 
 def table_arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the arguments of a table script."""
+    """Parse the arguments of a table script; `words` keeps them as they were typed."""
     parser = options.argument_parser(description, HERE)
     parser.add_argument(
-        "--seed", type=int, default=1, help="seed of the bootstrap (default: %(default)s)"
+        "--seed", type=seed_number, default=1, help="seed of the bootstrap (default: %(default)s)"
     )
     parser.add_argument(
         "--protocol",
@@ -373,7 +377,9 @@ def table_arguments(description: str, argv: Sequence[str] | None) -> argparse.Na
         help=f"95 %% intervals: {REPLICATES} bootstrap replicates over subjects, Clopper-Pearson "
         "where no error was seen",
     )
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    arguments.words = list(sys.argv[1:] if argv is None else argv)
+    return arguments
 
 
 def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int:
@@ -418,13 +424,14 @@ def make(
         name, folder, arguments.expected, protocol, confidence, arguments.seed, from_models
     )
     title = ALL_TABLES[name].title + (" (exact protocol)" if protocol == "exact" else "")
-    flags = ["--protocol", protocol] * (protocol == "exact") + ["--confidence"] * confidence
     description = provenance.describe(
-        shlex.join(["python", script, *flags]),
-        {key: value for key, value in vars(arguments).items() if key != "seed"},
+        provenance.typed(script, arguments.words),
+        {key: value for key, value in vars(arguments).items() if key not in ("seed", "words")},
         folder.hashes(),
         arguments.seed if confidence else None,
     )
+    if from_models:
+        description["hardware"] = provenance.hardware()
     stem = arguments.output / (
         name + "_from_models" * (from_models is not None) + "_exact" * (protocol == "exact")
     )

@@ -12,7 +12,8 @@ Four things are timed on the same pictures, in turns in one run, for each networ
 
 The pictures of --folder take the places of the distinct pictures of --pairs, so that a published
 list gives its pattern of reuse without its dataset. Weights are random (dlib's are its own): they
-do not change the speed. Results go to benchmarks/results/embedding.csv and embedding.md.
+do not change the speed. Results go to benchmarks/results (embedding.csv, .md, .meta.json) and
+between the markers of README.md.
 
 4,708 pairs of 2,354 pictures take about ten minutes for resnet50 and dlib on 2 cores.
 """
@@ -34,12 +35,15 @@ import numpy as np
 
 from DICTA2021 import embeddings
 from DICTA2021.embeddings import Picture
+from mask_utils.argument_types import positive
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.images import PICTURE_FORMATS, read_picture
 from mask_utils.options import new_parser
+from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+RESULTS = REPOSITORY / "benchmarks" / "results"
 READY_ARRAYS = 256  # pictures given to model.predict at once
 
 
@@ -132,25 +136,10 @@ def measure(name: str, pictures: list[Picture], pairs: np.ndarray, options) -> d
     }
 
 
-def describe_machine() -> str:
-    """Return processor, cores, Python and Keras backend of this machine in one line."""
-    import platform
-
+def run(options: argparse.Namespace) -> int:
+    """Measure every network, print the table and write it with meta.json and into README.md."""
     import keras
 
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return (
-        f"{model}, {os.cpu_count()} cores, {platform.system()}, Python"
-        f" {platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}"
-    )
-
-
-def run(options: argparse.Namespace) -> int:
-    """Measure every network, print the table and write it."""
     files = sorted(p for p in options.folder.rglob("*") if p.suffix.lower() in PICTURE_FORMATS)
     pairs = read_pattern(options.pairs)[: options.limit]
     distinct, numbers = np.unique(pairs, return_inverse=True)
@@ -163,12 +152,10 @@ def run(options: argparse.Namespace) -> int:
     pairs = numbers.reshape(pairs.shape)
     load = os.getloadavg()[0]
     rows = [measure(name, pictures, pairs, options) for name in options.models]
-    lines = ["| measured | " + " | ".join(row["network"] for row in rows) + " |"]
-    lines += ["|---" * (len(rows) + 1) + "|"]
-    for what in list(rows[0])[1:]:
-        values = " | ".join(row[what] for row in rows)
-        lines.append(f"| {what.replace('_', ' ')} | {values} |")
-    table = "\n".join(lines)
+    table = tables.to_markdown(
+        ["measured", *(row["network"] for row in rows)],
+        [[what.replace("_", " "), *(row[what] for row in rows)] for what in list(rows[0])[1:]],
+    )
     print(table)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")
@@ -176,10 +163,25 @@ def run(options: argparse.Namespace) -> int:
     writer.writerows(rows)
     write_file(options.output / "embedding.csv", text.getvalue())
     note = (
-        f"Medians of {options.repeats}, batches of {options.batch_size}; pattern of"
-        f" {options.pairs.name}; {describe_machine()}; load of the machine before: {load:.1f}."
+        f"`{provenance.typed('benchmarks/embedding.py', options.words)}`: medians of "
+        f"{options.repeats}, batches of {options.batch_size}, the pattern of {options.pairs.name}, "
+        f"on {provenance.hardware()}, Keras {keras.__version__} on {keras.backend.backend()}; load "
+        f"of the machine before: {load:.1f}."
     )
     write_file(options.output / "embedding.md", f"{table}\n\n{note}\n")
+    description = provenance.describe(
+        provenance.typed("benchmarks/embedding.py", options.words),
+        {name: value for name, value in vars(options).items() if name != "words"},
+        {options.pairs.name: provenance.sha256(options.pairs)},
+        None,
+        ("numpy", "keras", "dlib-bin"),
+    )
+    provenance.write_meta(
+        options.output / "embedding.csv",
+        description | {"hardware": provenance.hardware(), "backend": keras.backend.backend()},
+    )
+    if options.output == RESULTS:
+        tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "embedding")
     return 0
 
 
@@ -196,22 +198,21 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         choices=("resnet50", "vgg19", "mobilenet_v2", "senet50", "vgg16", "dlib"),
         help="networks to time (default: resnet50 dlib)",
     )
-    parser.add_argument("--batch_size", type=_positive, default=32, help="(default: 32)")
-    parser.add_argument("--limit", type=_positive, help="take only the first pairs of the list")
+    parser.add_argument("--batch_size", type=positive, default=32, help="(default: 32)")
+    parser.add_argument("--limit", type=positive, help="take only the first pairs of the list")
     parser.add_argument(
-        "--loop_pairs", type=_positive, default=50, help="pairs the loop is timed on (default: 50)"
+        "--loop_pairs", type=positive, default=50, help="pairs the loop is timed on (default: 50)"
     )
-    parser.add_argument("--repeats", type=_positive, default=3, help="runs of each (default: 3)")
+    parser.add_argument("--repeats", type=positive, default=3, help="runs of each (default: 3)")
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the table"
+        "--output",
+        type=Path,
+        default=RESULTS,
+        help="for the table; README.md is filled only where it is left out",
     )
-    return parser.parse_args(argv)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on; {text!r} came")
-    return int(text)
+    options = parser.parse_args(argv)
+    options.words = list(sys.argv[1:] if argv is None else argv)
+    return options
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -21,6 +21,7 @@ import threading
 import time
 from pathlib import Path
 
+from mask_utils.argument_types import positive
 from mask_utils.datasets import read_folder
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
@@ -173,7 +174,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.Namespace) -> None:
     """Print the table, write it as CSV and Markdown with meta.json, and into README.md."""
-    table = tables.to_markdown(list(rows[0]), [list(row.values()) for row in rows])
+    table = tables.to_markdown(
+        list(rows[0]), [[str(value) for value in row.values()] for row in rows]
+    )
     print(table)
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, rows[0], lineterminator="\n")
@@ -182,8 +185,8 @@ def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.
     write_file(output / "masking.csv", buffer.getvalue())
     note = (
         f"`python benchmarks/masking.py --folder {arguments.folder.name}`: whole commands, medians "
-        f"of {arguments.repeats}, on {provenance.hardware()}. Cold: every face is looked for; warm: "
-        "landmarks are in the cache."
+        f"of {arguments.repeats}, on {provenance.hardware()}. Cold: every face is looked for; "
+        "warm: landmarks are in the cache."
     )
     write_file(output / "masking.md", f"{table}\n\n{note}\n")
     description = provenance.describe(
@@ -197,7 +200,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(__doc__, "python benchmarks/masking.py --folder data/UTKFace")
     parser.add_argument("--folder", type=Path, help="pictures, by preference 4,000 of them")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each (default: 3)")
+    parser.add_argument("--repeats", type=positive, default=3, help="runs of each (default: 3)")
     parser.add_argument(
         "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the table"
     )

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from DICTA2021 import metrics
 from DICTA2021.regenerate_all import SCRIPTS
+from mask_utils.argument_types import positive, seed_number
 from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import provenance, tables
@@ -41,13 +42,13 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--sizes",
-        type=lambda text: int(float(text)),
+        type=size,
         nargs="+",
         default=[1_000, 100_000, 10_000_000],
         metavar="N",
         help="numbers of scores, half of them genuine (default: 1e3 1e5 1e7)",
     )
-    parser.add_argument("--repeats", type=int, default=5, help="runs per median (default: 5)")
+    parser.add_argument("--repeats", type=positive, default=5, help="runs per median (default: 5)")
     parser.add_argument(
         "--published",
         type=Path,
@@ -55,9 +56,22 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="FOLDER",
         help="time the table scripts on it (left out if missing; default: data/published)",
     )
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=seed_number, default=1, help="of the scores (default: 1)")
     parser.add_argument("--output", type=Path, default=HERE / "results", metavar="FOLDER")
     return parser.parse_args(argv)
+
+
+def size(text: str) -> int:
+    """Return a number of scores, such as 1000 or 1e7, for argparse."""
+    try:
+        number = int(float(text))
+    except (ValueError, OverflowError):
+        number = 0
+    if number < 2:
+        raise argparse.ArgumentTypeError(
+            f"expected at least 2 scores, as 1000 or 1e7; {text!r} came"
+        )
+    return number
 
 
 def double_loop(scores: Sequence[float], labels: np.ndarray) -> dict[str, float]:
@@ -161,9 +175,6 @@ def time_scripts(published: Path, repeats: int) -> list[list[str]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Time everything, print and write the tables; exit code 0 done, 2 wrong usage."""
     arguments = parse_arguments(argv)
-    if min(arguments.sizes) < 2 or arguments.repeats < 1:
-        print("at least 2 scores and 1 repeat are needed", file=sys.stderr)
-        return 2
     header = ["scores", "double loop (s)", "grid (s)", "exact (s)", "loop / grid", "loop / exact"]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     rows = time_metrics(arguments.sizes, arguments.repeats, arguments.seed)

@@ -20,7 +20,14 @@ from tqdm import tqdm
 from mask_utils.datasets import Group, Source
 from mask_utils.errors import UserError
 from mask_utils.files import held, write_file
-from mask_utils.images import PictureError, decode_picture, encode_picture, read_file
+from mask_utils.images import (
+    PictureError,
+    decode_picture,
+    encode_picture,
+    picture_format,
+    read_file,
+    read_picture,
+)
 from mask_utils.landmark_cache import (
     cache_row,
     cached_detection,
@@ -53,15 +60,23 @@ MANIFEST_COLUMNS = (
     "color",
     "copy",
     "output",
+    "bytes",
+    "modified",
     "sha256",
     "milliseconds",
     "detail",
     "landmarks",
 )
-"""One row a source picture; box, mask, color and landmarks hold one entry a masked face, by ;."""
+"""One row a source picture; box, mask, color and landmarks hold one entry a masked face, by ;.
+
+bytes, modified (nanoseconds since 1970) and sha256 are of the source as it was masked.
+"""
 
 NOT_FAILURES = ("masked", "not_needed", "not_used")
 """Statuses that failures.csv leaves out: masked, or left aside as the papers' protocol says."""
+
+VANISHED = "vanished"
+"""Status of a row whose source is there no more."""
 
 _STATE = ".masking"
 _SETTINGS = "settings.json"
@@ -111,6 +126,15 @@ class Known(NamedTuple):
     imported: bool = False
 
 
+def open_manifest(path: Path) -> Ledger:
+    """Open or begin a manifest.csv; one of an earlier version gets the columns that it lacks.
+
+    Raises:
+        LedgerError: the file is something else.
+    """
+    return Ledger(path, MANIFEST_COLUMNS, ("source",), added=("bytes", "modified"))
+
+
 def mask_group(
     group: Group, known: Sequence[Known], settings: BatchSettings, folders: Folders
 ) -> list[tuple[dict, dict | None]]:
@@ -127,8 +151,14 @@ def mask_group(
             row = {**_base_row(source), "status": "not_needed", "milliseconds": 0}
             results.append((row, None))
             continue
-        results.append(mask_source(source, facts, settings, folders))
-        masked += results[-1][0]["status"] == "masked"
+        row, to_cache = mask_source(source, facts, settings, folders)
+        if row["status"] != "masked" and source.output:  # what an earlier run made of it
+            binary = [binary_mask_name(source.output)] * settings.save_mask
+            for place in (source.output, *binary):
+                with contextlib.suppress(OSError):  # often there is none
+                    (folders.output / place).unlink()
+        results.append((row, to_cache))
+        masked += row["status"] == "masked"
     return results
 
 
@@ -143,6 +173,7 @@ def mask_source(
     start = time.perf_counter()
     row, to_cache = _base_row(source), None
     try:
+        row |= _stamp(folders.source / source.relative)
         data = read_file(folders.source / source.relative)
         row["sha256"] = known.sha256 or hashlib.sha256(data).hexdigest()
         picture = decode_picture(data)
@@ -195,9 +226,6 @@ def mask_source(
     except Exception as error:
         row["status"] = "error"
         row["detail"] = " ".join(f"{type(error).__name__}: {error}".split())
-    if row["status"] != "masked" and source.output:
-        with contextlib.suppress(OSError):  # of an earlier run; often there is none
-            (folders.output / source.output).unlink()
     row["milliseconds"] = round((time.perf_counter() - start) * 1000, 1)
     return row, to_cache
 
@@ -218,16 +246,32 @@ def _base_row(source: Source) -> dict:
     }
 
 
+def _stamp(path: Path) -> dict[str, str]:
+    """Size and time of a source: while they stay, its content is taken to be the same."""
+    try:
+        found = path.stat()
+    except OSError:  # reading it fails too, and says why
+        return {}
+    return {"bytes": str(found.st_size), "modified": str(found.st_mtime_ns)}
+
+
 def _write(folders: Folders, place: str, data: bytes) -> None:
     write_file(folders.output / place, data, folders.temporary)
 
 
 class Plan(NamedTuple):
-    """What a run would do: groups still to be masked, rows known by name alone, pictures done."""
+    """What a run would do.
+
+    groups: still to be masked. rows: known by name alone. done: pictures that need nothing more.
+    restamped: their rows where the source has a new time and the same content. vanished: rows of
+    an earlier run whose sources are there no more.
+    """
 
     groups: list[Group]
     rows: list[Source]
     done: int
+    restamped: list[dict[str, str]]
+    vanished: list[dict[str, str]]
 
     @property
     def pictures(self) -> int:
@@ -251,24 +295,53 @@ def plan_batch(
     manifest_path = output_folder / _MANIFEST
     manifest = None
     if manifest_path.exists() and not overwrite:
-        manifest = Ledger(manifest_path, MANIFEST_COLUMNS, ("source",))
+        manifest = open_manifest(manifest_path)
     todo, rows, done, taken = [], [], 0, {}
+    restamped, seen, datasets = [], set(), set()
     for group in groups:
+        seen.update(source.relative for source in group.sources)
+        datasets.update(source.dataset for source in group.sources)
         sources = tuple(_refuse_taken_names(source, taken, settings) for source in group.sources)
         rows += [source for source in sources if source.status]
         group = group._replace(sources=tuple(s for s in sources if not s.status))
-        if manifest is not None and all(
-            _is_whole(
-                manifest.get((source.relative,)), source, source_folder, output_folder, settings
-            )
-            for source in group.sources
-        ):
-            done += len(group.sources)
+        kept = None
+        if manifest is not None:
+            kept = [
+                _whole_row(
+                    manifest.get((source.relative,)), source, source_folder, output_folder, settings
+                )
+                for source in group.sources
+            ]
+        if kept is not None and all(kept):
+            done += len(kept)
+            restamped += [row for row in kept if row != manifest.get((row["source"],))]
         elif group.sources:
             todo.append(group)
+    vanished = []
     if manifest is not None:
+        vanished = _vanished_rows(manifest, seen, datasets, source_folder)
         manifest.close()
-    return Plan(todo, rows, done)
+    return Plan(todo, rows, done, restamped, vanished)
+
+
+def _vanished_rows(
+    manifest: Ledger, seen: set[str], datasets: set[str], source_folder: Path
+) -> list[dict[str, str]]:
+    """Rows of these datasets whose source is there no more, and that do not say so yet."""
+    detail = "no longer in the source folder; what was made of it is left"
+    vanished = []
+    for (relative,) in manifest:
+        if relative in seen:
+            continue
+        row = manifest.get((relative,))
+        if row["dataset"] in datasets and row["status"] != VANISHED:
+            try:
+                (source_folder / relative).lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                vanished.append({**row, "status": VANISHED, "detail": detail})
+            except OSError:  # it may be there: a folder that cannot be opened just now
+                continue
+    return vanished
 
 
 def _refuse_taken_names(source: Source, taken: dict[str, str], settings: BatchSettings) -> Source:
@@ -284,26 +357,35 @@ def _refuse_taken_names(source: Source, taken: dict[str, str], settings: BatchSe
     return source
 
 
-def _is_whole(
+def _whole_row(
     row: dict[str, str] | None,
     source: Source,
     source_folder: Path,
     output_folder: Path,
     settings: BatchSettings,
-) -> bool:
-    """Whether a picture needs nothing more: its files stand, and are newer than the picture."""
+) -> dict[str, str] | None:
+    """The row of a picture that needs nothing more: its files stand and its source is the same.
+
+    Returns:
+        The row, with the source's new time where its content has stayed; None: mask it (again).
+    """
     if row is None or row["status"] not in ("masked", "no_face", "no_outline", "not_needed"):
-        return False
+        return None
     places = [row["copy"], row["output"]]
     if settings.save_mask and row["output"]:
         places.append(binary_mask_name(row["output"]))
     if (source.copy, source.output) != (row["copy"] or source.copy, row["output"] or source.output):
-        return False
+        return None
+    if not all((output_folder / place).is_file() for place in places if place):
+        return None
+    stamp = _stamp(source_folder / source.relative)
+    if row["status"] == "not_needed" or stamp.items() <= row.items():
+        return row if stamp else None
     try:
-        made = (source_folder / source.relative).stat().st_mtime
-        return all((output_folder / place).stat().st_mtime >= made for place in places if place)
-    except OSError:
-        return False
+        data = read_file(source_folder / source.relative)
+    except PictureError:
+        return None
+    return {**row, **stamp} if hashlib.sha256(data).hexdigest() == row["sha256"] else None
 
 
 def run_batch(
@@ -320,7 +402,9 @@ def run_batch(
     """Mask every picture of the groups that is not masked yet.
 
     The output folder then holds the pictures, manifest.csv (a row for every picture, in the order
-    of the names), failures.csv (those rows that are no success) and settings.json.
+    of the names), failures.csv (those rows that are no success) and settings.json. A source whose
+    content has changed is masked again. One that is there no more keeps its row, as vanished, and
+    what was made of it.
 
     Args:
         groups: what to mask; see mask_utils.datasets.
@@ -352,7 +436,7 @@ def run_batch(
         if overwrite:
             _clear(output_folder)
         write_file(output_folder / _SETTINGS, _describe(settings), state)
-        manifest = Ledger(output_folder / _MANIFEST, MANIFEST_COLUMNS, ("source",))
+        manifest = open_manifest(output_folder / _MANIFEST)
         cache = open_cache(cache_file)
         closing.callback(cache.close)
         known_by_name = [
@@ -360,7 +444,7 @@ def run_batch(
             for source in plan.rows
             if (manifest.get((source.relative,)) or {}).get("status") != source.status
         ]
-        manifest.append(known_by_name)
+        manifest.append([*known_by_name, *plan.restamped, *plan.vanished])
         folders = Folders(source_folder.absolute(), output_folder.absolute(), state.absolute())
         detector = detector_name(settings.upsample, settings.detector_size)
         tasks = (
@@ -391,7 +475,7 @@ def run_batch(
         _write_failures(manifest, output_folder, state)
         manifest.write_sorted()
     shutil.rmtree(state, ignore_errors=True)
-    return Ledger(output_folder / _MANIFEST, MANIFEST_COLUMNS, ("source",))
+    return open_manifest(output_folder / _MANIFEST)
 
 
 def mask_file(
@@ -411,18 +495,28 @@ def mask_file(
         overwrite: write the output even where it exists.
 
     Returns:
-        0, or 1 where no face was found or none could be masked.
+        0, or 1 where no face was found or none could be masked; an older output then stays.
 
     Raises:
-        BatchError: the input is missing, or the output exists; and what run_batch raises.
+        BatchError: the input is missing, or the output exists or is no picture's name; and what
+            run_batch raises.
     """
     if not input_file.is_file():
         raise BatchError(f"expected a picture; {input_file} is not a file that is there")
-    if output_file.exists():
-        if output_file.samefile(input_file):
-            raise BatchError("expected another file for the output; the input would be lost")
-        if not overwrite:
-            raise BatchError(f"{output_file} is there already; say --overwrite to replace it")
+    try:
+        picture_format(output_file.suffix)
+    except PictureError as error:
+        raise BatchError(f"{output_file}: {error}") from None
+    outputs = [output_file]
+    if settings.save_mask:
+        outputs.append(output_file.with_name(binary_mask_name(output_file.name)))
+    for path in outputs:
+        if path.exists():
+            if path.samefile(input_file):
+                raise BatchError("expected another file for the output; the input would be lost")
+            if not overwrite:
+                raise BatchError(f"{path} is there already; say --overwrite to replace it")
+    _check_pattern(settings)
     imported = read_landmark_file(settings.landmarks) if settings.landmarks else {}
     source = Source(input_file.name, output=output_file.name)
     folders = Folders(input_file.parent, output_file.parent, output_file.parent)
@@ -548,12 +642,22 @@ def _content_hash(path: Path | None) -> str | None:
         raise BatchError(f"{path}: {error}") from None
 
 
+def _check_pattern(settings: BatchSettings) -> None:
+    """Refuse a pattern that is no picture, once, before every source is blamed for it."""
+    if settings.look.pattern is not None:
+        try:
+            read_picture(settings.look.pattern)
+        except PictureError as error:
+            raise BatchError(f"pattern {settings.look.pattern}: {error}") from None
+
+
 def check_settings(output_folder: Path, settings: BatchSettings, overwrite: bool) -> None:
     """Refuse an output folder that a run with other settings, or something else, has filled.
 
     Raises:
-        BatchError: says which setting differs, or what was found.
+        BatchError: says which setting differs, or what was found; or the pattern is no picture.
     """
+    _check_pattern(settings)
     path = output_folder / _SETTINGS
     if output_folder.exists() and not output_folder.is_dir():
         raise BatchError(f"expected a folder for the output; {output_folder} is a file")
@@ -566,18 +670,18 @@ def check_settings(output_folder: Path, settings: BatchSettings, overwrite: bool
                     f"{output_folder} holds {strangers[0]!r} and no {_SETTINGS}; name another"
                 )
         return
-    if overwrite:
-        return
     now = json.loads(_describe(settings))
     try:
-        before = json.loads(path.read_text())
-        differing = sorted(name for name in now if before.get(name) != now[name])
-    except (OSError, ValueError, AttributeError) as error:
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(before, dict) or not now.keys() <= before.keys():
+            raise ValueError("something else came; name another output folder")
+    except (OSError, ValueError) as error:
         raise BatchError(f"{path}: expected the settings of an earlier run: {error}") from None
+    differing = [] if overwrite else sorted(name for name in now if before[name] != now[name])
     if differing:
         name = differing[0]
         raise BatchError(
-            f"{output_folder} was made with {name} = {before.get(name)}; {now[name]} came; "
+            f"{output_folder} was made with {name} = {before[name]}; {now[name]} came; "
             "name another output folder, or say --overwrite to mask everything anew"
         )
 
@@ -587,7 +691,7 @@ def _clear(output_folder: Path) -> None:
     path = output_folder / _MANIFEST
     if not path.exists():
         return
-    manifest = Ledger(path, MANIFEST_COLUMNS, ("source",))
+    manifest = open_manifest(path)
     root = output_folder.resolve()
     for row in manifest.rows():
         places = [row["copy"], row["output"]]

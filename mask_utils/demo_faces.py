@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from mask_utils.argument_types import positive, seed_number
 from mask_utils.drawn_faces import DrawnPerson, draw_face, draw_person
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
@@ -245,17 +246,6 @@ def _write_celeba_identities(folder: Path, tasks: Sequence[_Task]) -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def _whole_number(lowest: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.isdecimal() or int(text) < lowest:
-            raise argparse.ArgumentTypeError(
-                f"expected a whole number of {lowest} or more, {text!r} came"
-            )
-        return int(text)
-
-    return parse
-
-
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(
@@ -277,13 +267,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help=f"which layouts to write (default: all of {', '.join(DATASETS)})",
     )
     parser.add_argument(
-        "--identities", type=_whole_number(1), default=10, help="people in each (default: 10)"
+        "--identities", type=positive, default=10, help="people in each (default: 10)"
     )
     parser.add_argument(
-        "--pictures", type=_whole_number(1), default=6, help="pictures of each (default: 6)"
+        "--pictures", type=positive, default=6, help="pictures of each (default: 6)"
     )
     parser.add_argument(
-        "--seed", type=_whole_number(0), default=0, help="of people and pictures (default: 0)"
+        "--seed", type=seed_number, default=0, help="of people and pictures (default: 0)"
     )
     return parser.parse_args(argv)
 

@@ -15,10 +15,16 @@ class UserError(Exception):
 def end_cleanly(command: Callable[[], int]) -> int:
     """Run a command and turn what a user can mend into one line on standard error.
 
+    What the terminal cannot show, a name that is not UTF-8 or a sign beyond ASCII, is printed as
+    an escape.
+
     Returns:
         The command's own exit code; the error's (2: wrong usage or nothing to do); 1 where the
         operating system refuses something; 130 after Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a captured stream may be of another kind
+            stream.reconfigure(errors="backslashreplace")
     try:
         return command()
     except UserError as error:

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mask_utils.batch import BatchError, BatchSettings, plan_batch, run_batch
+from mask_utils.batch import (
+    NOT_FAILURES,
+    VANISHED,
+    BatchError,
+    BatchSettings,
+    plan_batch,
+    run_batch,
+)
 from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS, Group, read_dataset, read_folder
 from mask_utils.files import write_file
 
@@ -64,12 +71,18 @@ def generate_masked_datasets(
         groups, base_folder, new_dataset_folder, settings, cache_file, **run_options
     )
     counts = count_rows(manifest.rows())
+    vanished = sum(row["status"] == VANISHED for row in manifest.rows())
     manifest.close()
     write_summary(counts, new_dataset_folder)
     print(summary_markdown(counts))
     missed = sum(row.not_masked for row in counts)
     if missed:
         print(f"{missed:,} pictures got no mask: see {new_dataset_folder / 'failures.csv'}")
+    if vanished:
+        print(
+            f"{vanished:,} pictures of earlier runs are no longer in {base_folder}; what was made "
+            f"of them is left and not counted: see {new_dataset_folder / 'failures.csv'}"
+        )
     return 0 if any(row.masked_images for row in counts) else 1
 
 
@@ -120,7 +133,8 @@ def mask_folder(
 def _print_plan(groups, source_folder, output_folder, settings, run_options) -> None:
     overwrite = run_options.get("overwrite", False)
     plan = plan_batch(groups, source_folder, output_folder, settings, overwrite)
-    print(f"would look at {plan.pictures:,} pictures; {plan.done:,} are done already")
+    gone = f"; {len(plan.vanished):,} have vanished" if plan.vanished else ""
+    print(f"would look at {plan.pictures:,} pictures; {plan.done:,} are done already{gone}")
 
 
 def find_datasets(base_folder: Path, wanted: Sequence[str] | None) -> list[str]:
@@ -186,13 +200,15 @@ def count_rows(rows: Iterable[dict[str, str]]) -> list[DatasetCounts]:
     missed = defaultdict(int)
     for row in rows:
         dataset = row["dataset"]
+        if row["status"] == VANISHED:
+            continue
         if row["copy"]:
             images[dataset] += 1
             identities[dataset].add(row["identity"])
         if row["status"] == "masked":
             masked[dataset] += 1
             masked_identities[dataset].add(row["identity"])
-        elif row["status"] not in ("not_needed", "not_used"):
+        elif row["status"] not in NOT_FAILURES:
             missed[dataset] += 1
     return [
         DatasetCounts(

@@ -142,6 +142,21 @@ def read_picture(path: Path) -> np.ndarray:
     return decode_picture(read_file(path))
 
 
+def picture_format(suffix: str) -> str:
+    """Return Pillow's name of the format of a file name ending, any case.
+
+    Raises:
+        PictureError: the ending is not one of PICTURE_FORMATS.
+    """
+    file_format = PICTURE_FORMATS.get(suffix.lower())
+    if file_format is None:
+        raise PictureError(
+            f"expected a picture file name ending in one of {', '.join(PICTURE_FORMATS)}; "
+            f"{suffix or 'no ending'!r} came"
+        )
+    return file_format
+
+
 def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
     """Encode a picture in the format of a file name ending.
 
@@ -152,12 +167,7 @@ def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
     Raises:
         PictureError: the ending is not one of PICTURE_FORMATS or the format cannot hold the size.
     """
-    file_format = PICTURE_FORMATS.get(suffix.lower())
-    if file_format is None:
-        raise PictureError(
-            f"expected a picture file name ending in one of {', '.join(PICTURE_FORMATS)}; "
-            f"{suffix or 'no ending'!r} came"
-        )
+    file_format = picture_format(suffix)
     buffer = io.BytesIO()
     try:
         Image.fromarray(picture).save(

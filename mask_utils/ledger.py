@@ -14,6 +14,7 @@ from pathlib import Path
 from mask_utils.errors import UserError
 from mask_utils.files import whole_file
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _ENCODING = ("utf-8", "surrogateescape")  # file names that are not UTF-8 survive
 
 
@@ -28,24 +29,30 @@ class Ledger:
         path: the file; it is made, with its header, where it lacks.
         columns: names of the columns, in the file's order.
         key: the columns that name a row.
+        added: columns that files of an earlier version lack; such a file is rewritten with them,
+            empty in every row.
 
     Raises:
         LedgerError: the file has other columns, or cannot be opened.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], key: Sequence[str]):
+    def __init__(
+        self, path: Path, columns: Sequence[str], key: Sequence[str], added: Sequence[str] = ()
+    ):
         self.path, self.columns = Path(path), list(columns)
         self.damaged_rows = 0
         self._key_columns = [self.columns.index(name) for name in key]
         self._places: dict[tuple[str, ...], tuple[int, int]] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._file = os.open(self.path, _FLAGS, 0o666)
         except OSError as error:
             raise LedgerError(f"{path} cannot be used: {error.strerror or error}") from None
         with self._locked():
             if os.fstat(self._file).st_size == 0:
                 os.write(self._file, _encode([self.columns]))
+            if added:
+                self._add_columns([name for name in self.columns if name not in added])
             os.ftruncate(self._file, self._index())
 
     @contextlib.contextmanager
@@ -66,6 +73,23 @@ class Ledger:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _add_columns(self, older: list[str]) -> None:
+        """Rewrite a file that has an earlier version's columns; leave any other as it is."""
+        with self.path.open("rb") as file:
+            records = (row for _, row in _records(file, self.path))
+            if next(records, None) != older:
+                return
+            with whole_file(self.path) as rewritten:
+                rewritten.write(_encode([self.columns]))
+                for row in records:
+                    if len(row) == len(older):
+                        known = dict(zip(older, row, strict=True))
+                        rewritten.write(_encode([[known.get(name, "") for name in self.columns]]))
+        again = os.open(self.path, _FLAGS)
+        os.dup2(again, self._file)
+        os.close(again)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def _index(self) -> int:
         """Note where each row stands; return where the last whole record ends."""
@@ -90,6 +114,10 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        """Yield the keys, in the order in which they came."""
+        yield from self._places
 
     def get(self, key: tuple[str, ...]) -> dict[str, str] | None:
         """Return the row of a key as strings by column name, or None."""

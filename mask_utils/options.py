@@ -3,14 +3,13 @@
 import argparse
 from pathlib import Path
 
+from mask_utils.argument_types import job_count, positive, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.geometry import MASK_TYPES
 from mask_utils.landmark_cache import default_cache_file
 from mask_utils.landmarks import CASCADE, DETECTOR_SIZE, FACE_CHOICES
 from mask_utils.masking import MaskSettings
-from mask_utils.overlay import parse_color
-
-STYLES = ("flat", "surgical", "cloth")
+from mask_utils.overlay import STYLES, parse_color
 
 
 def new_parser(docstring: str, example: str) -> argparse.ArgumentParser:
@@ -50,7 +49,7 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     )
     look.add_argument(
         "--seed",
-        type=int,
+        type=seed_number,
         default=0,
         help="decides, with each picture's path, all that is random (default: 0)",
     )
@@ -181,20 +180,3 @@ def _detector_size(text: str) -> int:
     raise argparse.ArgumentTypeError(
         f"expected 0 or at least 80 pixels, the smallest face found; {text!r} came"
     )
-
-
-def positive(text: str) -> int:
-    """Return a whole number above 0, for argparse's type."""
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"expected a whole number above 0; {text!r} came")
-
-
-def job_count(text: str) -> int:
-    """Return a number of processes, -1 for as many as there are cores, for argparse's type."""
-    try:
-        if int(text) != 0:
-            return int(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; {text!r} came")

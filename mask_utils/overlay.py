@@ -7,6 +7,8 @@ from PIL import ImageColor
 from mask_utils.geometry import Ellipse, Polygon
 
 Color = tuple[int, int, int]
+STYLES = ("flat", "surgical", "cloth")
+"""flat is painted here; the other two are cloth that mask_utils.texture draws."""
 
 
 def parse_color(text: str) -> Color:

@@ -13,10 +13,11 @@ import numpy as np
 
 from mask_utils.errors import end_cleanly
 from mask_utils.geometry import MASK_TYPES
-from mask_utils.images import PictureError, read_picture, write_picture
+from mask_utils.images import PictureError, picture_format, read_picture, write_picture
 from mask_utils.landmarks import Face, choose_faces, find_faces
 from mask_utils.masking import MaskSettings, mask_picture
-from mask_utils.options import STYLES, new_parser
+from mask_utils.options import new_parser
+from mask_utils.overlay import STYLES
 
 _MARGIN = 0.45
 _CAPTION = 26
@@ -90,6 +91,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _preview(input_file: Path, output_file: Path, pattern: Path | None) -> int:
+    picture_format(output_file.suffix)
     try:
         picture = read_picture(input_file)
     except PictureError as error:

@@ -14,9 +14,7 @@ from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
 from mask_utils.geometry import Ellipse, Polygon
 from mask_utils.images import read_picture
-from mask_utils.overlay import Color, outline_mask
-
-STYLES = ("flat", "surgical", "cloth")
+from mask_utils.overlay import STYLES, Color, outline_mask
 
 _TEXTURE_SHAPE = (192, 288)
 _MESH = 9

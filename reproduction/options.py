@@ -49,7 +49,8 @@ def open_published(root: Path, line_counts: Path) -> PublishedFolder | None:
     """Open the published folder, or say on stderr in one line what is missing.
 
     Args: folder; CSV of its files' line counts.
-    Returns: the folder, None where it or the CSV is missing.
+    Returns: the folder; None where it or the CSV is missing, or the folder holds not one of the
+        files that the CSV names. Some may be missing: those are named where they are needed.
     """
     if not root.is_dir():
         print(
@@ -59,7 +60,15 @@ def open_published(root: Path, line_counts: Path) -> PublishedFolder | None:
         )
         return None
     try:
-        return PublishedFolder(root, read_line_counts(line_counts))
+        counts = read_line_counts(line_counts)
     except PublishedFileError as error:
         print(f"{error}; it belongs to the expected figures (--expected)", file=sys.stderr)
         return None
+    if not any((root / file).is_file() for file in counts):
+        print(
+            f"{root}: none of the {len(counts)} published files in it, such as "
+            f"{next(iter(counts))}. A clone of {UPSTREAM} is expected: name it with --published",
+            file=sys.stderr,
+        )
+        return None
+    return PublishedFolder(root, counts)

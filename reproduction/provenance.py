@@ -4,12 +4,14 @@ No path of the machine is stored: inputs are named relative to their folder, arg
 paths relative to the repository, or by their last part where they lie outside it.
 """
 
+import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -47,11 +49,46 @@ def commit() -> dict[str, str | bool | None]:
 
 
 def portable(value):
-    """An argument as it may be stored: a path without the machine's folders, others unchanged."""
+    """An argument as it may be stored: a path without the machine's folders, others unchanged.
+
+    A link keeps the name that was typed.
+    """
+    if isinstance(value, (list, tuple)):
+        return [portable(item) for item in value]
     if not isinstance(value, Path):
         return value
-    path = value.resolve()
-    return path.relative_to(REPOSITORY).as_posix() if REPOSITORY in path.parents else path.name
+    path = Path(os.path.abspath(value))  # noqa: PTH100 (resolve would follow links)
+    return path.relative_to(REPOSITORY).as_posix() if path.is_relative_to(REPOSITORY) else path.name
+
+
+def typed(script: str, argv: Sequence[str] | None) -> str:
+    """The command as it was typed, absolute paths without the machine's folders.
+
+    Args: file name of the script; its arguments, None for those of this process.
+    """
+
+    def word(text: str) -> str:
+        flag, equals, value = text.partition("=") if text.startswith("--") else ("", "", text)
+        if Path(value).is_absolute():
+            value = portable(Path(value))
+        return f"{flag}{equals}{value}"
+
+    return shlex.join(["python", script, *map(word, sys.argv[1:] if argv is None else argv)])
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file of any size, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Python and of installed packages, by name."""
+    installed = {name: metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **installed}
 
 
 def describe(
@@ -72,10 +109,7 @@ def describe(
         "arguments": {name: portable(value) for name, value in sorted(arguments.items())},
         "seed": seed,
         "code": commit(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in packages},
-        },
+        "versions": versions(packages),
         "platform": f"{sys.platform} {platform.machine()}",
         "inputs_sha256": inputs,
     }

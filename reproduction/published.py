@@ -212,6 +212,12 @@ def read_line_counts(path: Path) -> dict[str, int]:
     rows = list(csv.DictReader(_lines(path, None)))
     if not rows or not {"file", "lines"} <= rows[0].keys():
         raise PublishedFileError(f"{path}: the columns file and lines expected")
+    for number, row in enumerate(rows, start=2):
+        if not row["file"] or not (row["lines"] or "").isdecimal():
+            raise PublishedFileError(
+                f"{path}, line {number}: a file and its number of lines expected, "
+                f"{','.join(str(value) for value in row.values())[:80]!r} came"
+            )
     return {row["file"]: int(row["lines"]) for row in rows}
 
 

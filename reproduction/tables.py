@@ -90,7 +90,7 @@ def read_expected(path: Path) -> list[Expected]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-    except OSError as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise TableError(f"{path}: the expected figures cannot be read ({error})") from None
     cells: dict[tuple[str, str, str], Expected] = {}
     for number, row in enumerate(rows, start=2):
@@ -156,7 +156,9 @@ def judge(
         if agrees:
             return verdict(OK)
         if near:
-            return verdict(NEAR, f"within {expected.tolerance:g} of the published figure")
+            inside = interval is not None and interval[0] <= target <= interval[1]
+            why = ", which lies in our 95 % interval" if inside else ""
+            return verdict(NEAR, f"within {expected.tolerance:g} of the published figure{why}")
         return verdict(FAIL, f"{figure(target, expected)} was published")
     if agrees or near:
         return verdict(KNOWN if expected.status == "expected-known" else UNPUBLISHED, expected.note)

@@ -74,7 +74,15 @@ def test_separated_sets_have_no_det_curve_and_say_so():
     assert "no curve" in axes.get_legend().get_texts()[0].get_text()
 
 
-def test_more_curves_than_colours_are_refused():
-    pair = np.array([0.1]), np.array([0.9])
-    with pytest.raises(ValueError, match="at most 7 curves"):
-        score_figures.draw_roc({str(at): pair for at in range(8)}, "title")
+def test_many_curves_each_have_a_style_of_their_own():
+    pair = np.array([0.1, 0.6]), np.array([0.5, 0.9])
+    axes = score_figures.draw_det({str(at): pair for at in range(49)}, "title").axes[0]
+    curves = [line for line in axes.lines if line.get_label()[0] != "_"]
+    assert len(curves) == 49
+    styles = {
+        (color, str(line))
+        for *_, color, line in score_figures._styled(dict.fromkeys(range(49), pair))
+    }
+    assert len(styles) == 49
+    with pytest.raises(ValueError, match="at most 49 curves"):
+        score_figures.draw_roc({str(at): pair for at in range(50)}, "title")

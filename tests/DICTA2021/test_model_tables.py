@@ -1,12 +1,16 @@
 """From pictures to the papers' tables: the real commands on drawn faces and random weights."""
 
 import csv
+import hashlib
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+import generate_mask_to_datasets
 from DICTA2021 import (
     evaluate_model,
     generate_pairs,
@@ -15,12 +19,15 @@ from DICTA2021 import (
     regenerate_benchmark_1_from_models,
     regenerate_experiment_2_results_from_models,
     regenerate_table_6_results_from_models,
+    score_figures,
 )
+from DICTA2021.model_scores import MissingError
 from mask_utils import batch
 from mask_utils.datasets import read_dataset
 from mask_utils.demo_faces import write_drawn_datasets
 from mask_utils.errors import UserError
-from reproduction.published import Pair
+from reproduction.provenance import REPOSITORY
+from reproduction.published import Comparisons, Pair
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +91,32 @@ def test_evaluate_dlib_by_every_alignment(masked, tmp_path, capsys):
     assert (tmp_path / "drawn_det.png").exists()
     meta = json.loads((tmp_path / "drawn.meta.json").read_text())
     assert str(tmp_path) not in json.dumps(meta)
+    assert "cores" in meta["hardware"] and meta["hardware"] in (tmp_path / "drawn.md").read_text()
+    assert meta["inputs_sha256"].keys() == {
+        "masked/manifest.csv", "masked/settings.json", "published/lfw/evaluation_lfw.txt",
+        "published/lfw/landmark_evaluation_input_lfw.txt",
+        "dlib: dlib_face_recognition_resnet_model_v1.dat",
+    }  # fmt: skip
+    manifest = hashlib.sha256((masked / "masked" / "manifest.csv").read_bytes()).hexdigest()
+    assert meta["inputs_sha256"]["masked/manifest.csv"] == manifest
     assert "| pairs | dataset |" in (tmp_path / "drawn.md").read_text()
     assert "dlib detected" in capsys.readouterr().out
+
+
+def test_no_curve_is_dropped_from_the_figures(tmp_path, monkeypatch):
+    comparisons = Comparisons(np.array([0.1, 0.6, 0.5, 0.9]), np.array([0, 0, 1, 1]), [], (2, 2))
+    found = {f"model {i}": comparisons for i in range(16)}
+    drawn = []
+    monkeypatch.setattr(
+        score_figures, "draw_roc", lambda curves, _: drawn.extend(curves) or Figure()
+    )
+    monkeypatch.setattr(score_figures, "draw_det", lambda curves, _: Figure())
+    result = evaluate_model.Result("p", "d", "m", 2, 2, *[0.5] * 9)
+    description = {"command": "python x.py", "hardware": "some"}
+    evaluate_model.write_results([result], found, tmp_path / "t", description)
+    assert drawn == list(found)
+    names = {path.name for path in tmp_path.glob("*.png")}
+    assert names == {"t_roc.png", "t_roc_2.png", "t_det.png", "t_det_2.png"}
 
 
 def test_evaluate_real_masks_without_a_manifest(masked, tmp_path, capsys):
@@ -144,9 +175,14 @@ def test_evaluate_own_vectors(masked, tmp_path, capsys):
     (row,) = rows(tmp_path / "evaluation.csv")
     assert float(row["EER"]) == 0
     assert float(row["high"]) > 0  # zero errors in few pairs prove little
-    lost = len([line for line in lines if "masked_" not in line])
-    (tmp_path / "mine.csv").write_text("\n".join(lines[:lost]) + "\n")
-    assert evaluate_model.main(command) in (0, 2)
+    meta = json.loads((tmp_path / "evaluation.meta.json").read_text())
+    mine = hashlib.sha256((tmp_path / "mine.csv").read_bytes()).hexdigest()
+    assert meta["inputs_sha256"]["mine.csv"] == mine
+    # Without a vector of any masked picture no pair can be compared.
+    unmasked = [line for line in lines if "masked_" not in line]
+    (tmp_path / "mine.csv").write_text("\n".join(unmasked) + "\n")
+    assert evaluate_model.main(command) == 1
+    assert "too few for an error rate" in capsys.readouterr().err
     for content, message in [
         ("", "expected the columns picture"),
         ("picture,a\nx.jpg,nan\n", "line 2: expected 1 finite"),
@@ -166,9 +202,21 @@ def test_benchmark_2_from_models(masked, models, tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.err.count("CP1: expected its weights at") >= 1
     assert "download_datasets.py --published models" in printed.err
+    meta_text = (tmp_path / "benchmark_2_from_models.meta.json").read_text()
+    assert str(tmp_path) not in meta_text and str(models) not in meta_text
+    meta = json.loads(meta_text)
+    assert "--base_folder masked" in meta["command"] and "--confidence" not in meta["command"]
+    recorded = regenerate_experiment_2_results_from_models.parse_arguments(
+        shlex.split(meta["command"])[2:]
+    )
+    assert recorded.limit == 16
+    assert {"masked/manifest.csv", "FT1: FT1.weights.h5"} <= meta["inputs_sha256"].keys()
+    assert "cores" in meta["hardware"]
     table = {row["column"]: row for row in rows(tmp_path / "benchmark_2_from_models.csv")}
     assert table["CP1"]["verdict"] == "FAIL"
     assert table["CP1"]["ours"] == ""
+    assert table["CP1"]["reason"].startswith("CP1: expected its weights at")
+    assert str(models) not in table["CP1"]["reason"]
     assert table["Exp1"]["verdict"] == "NO EVIDENCE"
     for name in ("FT1", "FT2", "FT3", "Ensemble"):
         assert 0 <= float(table[name]["ours"]) <= 1
@@ -181,7 +229,7 @@ def test_benchmark_2_from_models(masked, models, tmp_path, capsys):
 def test_other_tables_from_models(masked, models, tmp_path, capsys):
     weights = ["--models_folder", str(models), "--limit", "12"]
     command = [*common(masked, tmp_path), *weights, "--models", "EX1"]
-    assert regenerate_table_6_results_from_models.main(command) in (0, 1)
+    assert regenerate_table_6_results_from_models.main(command) == 1  # random weights
     columns = {row["column"] for row in rows(tmp_path / "table_6_from_models.csv")}
     assert columns == {"Exp1 EER", "Exp1 FRR100"}
     command = [*common(masked, tmp_path, "all_identities"), *weights, "--models", "EX1", "dlib"]
@@ -193,14 +241,35 @@ def test_other_tables_from_models(masked, models, tmp_path, capsys):
     assert "benchmark_1" in capsys.readouterr().err
 
 
-def test_missing_folders_are_one_line(masked, tmp_path, capsys):
+def test_what_is_missing_is_one_line_with_a_command_that_works(
+    masked, tmp_path, capsys, monkeypatch
+):
     script = regenerate_experiment_2_results_from_models
     nowhere = ["--base_folder", str(tmp_path / "nowhere")]
     assert script.main(nowhere) == 2
-    assert "run: python generate_mask_to_datasets.py" in capsys.readouterr().err
+    hint = capsys.readouterr().err.partition("run: python ")[2]
+    path, *words = shlex.split(hint)
+    assert Path(path).samefile(REPOSITORY / "generate_mask_to_datasets.py")
+    assert generate_mask_to_datasets.parse_arguments(words).new_dataset_folder == (
+        tmp_path / "nowhere"
+    )
     command = [*common(masked, tmp_path, "no_lists"), "--models", "dlib"]
     assert script.main(command) == 2
-    assert "generate_pairs.py --datasets lfw" in capsys.readouterr().err
+    hint = capsys.readouterr().err.splitlines()[0].partition("run: python ")[2]
+    path, *words = shlex.split(hint)
+    assert Path(path).samefile(REPOSITORY / "DICTA2021" / "generate_pairs.py")
+    arguments = generate_pairs.parse_arguments(words)
+    assert arguments.base_folder == masked / "masked" and arguments.output == masked / "no_lists"
+    monkeypatch.setattr(model_scores, "PUBLISHED_LISTS", tmp_path / "lists")
+    with pytest.raises(MissingError, match=r"run: git clone https://\S+ \S*data/published"):
+        model_scores.read_lists(tmp_path / "lists", "lfw", tmp_path)
+    command = [*common(masked, tmp_path), "--models", "dlib"]
+    command[1] = str(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
+    assert script.main(command) == 2
+    hint = capsys.readouterr().err.splitlines()[0].partition("run: python ")[2]
+    arguments = generate_mask_to_datasets.parse_arguments(shlex.split(hint)[1:])
+    assert arguments.datasets == ["lfw"]
 
 
 @pytest.mark.parametrize("place", ["../secret.jpg", "/etc/passwd", "./a/../../secret.jpg"])
@@ -237,9 +306,9 @@ def test_a_random_published_checkpoint_on_real_pictures(
     command = ["--base_folder", str(masked), "--pairs", str(tmp_path / "pairs"), "--datasets",
                "lfw", "--models", "CP1", "--models_folder", str(models), "--output",
                str(tmp_path), "--cache", str(tmp_path)]  # fmt: skip
-    assert regenerate_experiment_2_results_from_models.main(command) in (0, 1)
+    assert regenerate_experiment_2_results_from_models.main(command) == 1  # random weights
     (row,) = rows(tmp_path / "benchmark_2_from_models.csv")
-    assert row["column"] == "CP1"
+    assert (row["column"], row["verdict"]) == ("CP1", "FAIL")
     assert 0 < float(row["ours"]) < 1
     scores = tmp_path / "scores/data/benchmark_data/experiment_2/CP1/score_lfw.txt"
     values = np.loadtxt(scores)

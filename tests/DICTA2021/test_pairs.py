@@ -15,6 +15,7 @@ from DICTA2021.pairs import (
     read_people,
     read_real_mask_people,
     real_mask_pairs,
+    without_repeats,
     without_same_photographs,
     write_pairs,
 )
@@ -70,9 +71,18 @@ def test_only_a_lone_picture_is_compared_with_its_own_mask():
     assert len(without_same_photographs(comparisons)) == len(comparisons) - 2
 
 
-def test_seeded_and_stable_when_others_join():
+def test_seeded():
     assert published_pairs(SOME, 1) == published_pairs(SOME, 1)
     assert published_pairs(SOME, 1) != published_pairs(SOME, 2)
+
+
+def test_genuine_pairs_stay_when_others_join():
+    """Impostors are drawn from everybody, so they may change; who is of one person does not."""
+    few = people(Ann=3, Bo=1, Cy=2)
+    before, after = published_pairs(few, 1), published_pairs(SOME, 1)
+    genuine = [item for item in before if item.label]
+    assert [item for item in after if item.label and item in before] == genuine
+    assert len([item for item in after if item.label]) > len(genuine)
 
 
 def test_all_identities_has_two_rows_a_person():
@@ -170,6 +180,15 @@ def test_written_lists_are_read_by_the_published_reader(tmp_path):
     assert list(possible) == [item.pair for item in comparisons[:2]]
 
 
+def test_a_pair_that_comes_twice_is_written_once(tmp_path):
+    (tmp_path / "pairs.txt").write_text("Ann 1 3\nBo 1 Cy 2\nAnn 1 3\n")
+    comparisons = official_lfw_pairs(tmp_path / "pairs.txt", SOME, "probe")
+    assert without_repeats(comparisons) == comparisons[:2]
+    with pytest.raises(PairError, match="Ann_0001.jpg .* comes twice"):
+        write_pairs(comparisons, tmp_path, "lfw")
+    assert [path.name for path in tmp_path.iterdir()] == ["pairs.txt"]
+
+
 def test_a_space_in_a_name_is_refused(tmp_path):
     spaced = People(
         {"A B": ["./A B/1.jpg"], "C": ["./C/1.jpg"]},
@@ -191,6 +210,12 @@ def test_command(tmp_path, capsys):
     command = ["--base_folder", str(tmp_path), "--datasets", "lfw", "--output", str(tmp_path / "o")]
     assert generate_pairs.main([*command, "--exclude_same_photo"]) == 0
     assert "9 pairs, 4 of them genuine; 9 can be compared; 1 of one photograph" in (
+        capsys.readouterr().out
+    )
+    (tmp_path / "pairs.txt").write_text("Ann 1 2\nAnn 1 Bo 1\nAnn 1 2\n")
+    official = ["--protocol", "lfw_official", "--lfw_pairs", str(tmp_path / "pairs.txt")]
+    assert generate_pairs.main([*command, *official]) == 0
+    assert "2 pairs, 1 of them genuine; 2 can be compared; 1 that came twice left out" in (
         capsys.readouterr().out
     )
     assert generate_pairs.main([*command, "--protocol", "lfw_official"]) == 2

@@ -251,7 +251,7 @@ def test_pytorch_files_ask_for_pytorch_in_one_line(tmp_path, monkeypatch, capsys
     (tmp_path / "CP1.pt").write_bytes(pickle.dumps({"conv.0.weight": 1}))
     code = published_weights.main([str(tmp_path / "CP1.pt"), str(tmp_path / "CP1.weights.h5")])
     error = capsys.readouterr().err
-    assert code == 2 and error.count("\n") == 1 and "run `pip install torch`" in error
+    assert code == 2 and error.count("\n") == 1 and "run `pip install -e '.[torch]'`" in error
 
 
 def test_payloads_are_never_executed(tmp_path, torch_siamese, capsys):

@@ -131,6 +131,39 @@ def test_no_folder_is_wrong_usage(toy, capsys):
     assert len(captured.splitlines()) == 1
 
 
+def test_a_folder_without_published_files_leaves_good_results_alone(toy, tmp_path, capsys):
+    assert run("benchmark_2", toy.arguments()) == 0
+    before = {path.name: path.read_bytes() for path in toy.output.iterdir()}
+    other = tmp_path / "other"
+    (other / "data" / "benchmark_data").mkdir(parents=True)
+    arguments = toy.arguments()
+    arguments[1] = str(other)
+    capsys.readouterr()
+    assert run("benchmark_2", arguments) == 2
+    captured = capsys.readouterr()
+    assert "none of the 105 published files in it" in captured.err
+    assert len(captured.err.splitlines()) == 1 and not captured.out
+    assert {path.name: path.read_bytes() for path in toy.output.iterdir()} == before
+
+
+def test_recorded_command_is_what_was_typed(toy, tmp_path):
+    options = toy.arguments("--confidence", "--seed", "3")
+    assert run("benchmark_2", options) == 0
+    command = json.loads((toy.output / "benchmark_2.meta.json").read_text())["command"]
+    assert command == (
+        "python regenerate_experiment_2_results.py --published published --expected expected "
+        "--output output --confidence --seed 3"
+    )
+
+
+@pytest.mark.parametrize("seed", ["-1", "x", str(2**32)])
+def test_a_seed_that_no_generator_takes_is_wrong_usage(toy, capsys, seed):
+    with pytest.raises(SystemExit) as stop:
+        run("benchmark_2", toy.arguments("--confidence", "--seed", seed))
+    assert stop.value.code == 2
+    assert "expected a whole number from 0" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_expected_folder_without_figures_is_wrong_usage(toy, capsys):
     (toy.expected / "benchmark_2.csv").unlink()
     assert run("benchmark_2", toy.arguments()) == 2

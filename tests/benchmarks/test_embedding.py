@@ -1,5 +1,6 @@
 import csv
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,11 @@ def test_command_writes_its_table(benchmark, folder, tmp_path, capsys):
     assert (row["network"], row["pairs"], row["distinct_pictures"]) == ("dlib", "3", "3")
     assert float(row["cold_to_loop"]) > 0
     assert "| cold to predict |" in capsys.readouterr().out
-    assert "Keras 3" in (tmp_path / "out" / "embedding.md").read_text()
+    text = (tmp_path / "out" / "embedding.md").read_text()
+    assert "Keras 3" in text and "cores" in text and "--loop_pairs" not in text
+    meta = json.loads((tmp_path / "out" / "embedding.meta.json").read_text())
+    assert meta["inputs_sha256"].keys() == {"list"}
+    assert "cores" in meta["hardware"] and str(tmp_path) not in json.dumps(meta)
 
 
 def test_too_few_pictures_are_refused_in_one_line(benchmark, folder, tmp_path, capsys):

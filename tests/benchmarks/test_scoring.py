@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from benchmarks import scoring
 
@@ -24,6 +25,22 @@ def test_benchmark_writes_its_results(tmp_path, capsys):
     assert "double loop" in capsys.readouterr().out
 
 
-def test_no_scores_is_wrong_usage(tmp_path, capsys):
-    assert scoring.main(["--sizes", "1", "--output", str(tmp_path)]) == 2
-    assert "at least 2 scores" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["--sizes", "1"],
+            "argument --sizes: expected at least 2 scores, as 1000 or 1e7; '1' came",
+        ),
+        (["--sizes", "abc"], "'abc' came"),
+        (["--sizes", "inf"], "'inf' came"),
+        (["--repeats", "0"], "expected a whole number above 0; '0' came"),
+        (["--seed", "-1"], "expected a whole number from 0"),
+    ],
+)
+def test_wrong_usage_is_one_line(tmp_path, capsys, words, message):
+    with pytest.raises(SystemExit) as stop:
+        scoring.main([*words, "--output", str(tmp_path)])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())

@@ -153,6 +153,105 @@ def test_a_changed_source_is_masked_again(faces_folder, tmp_path):
     assert row["sha256"] == hashlib.sha256(changed.read_bytes()).hexdigest()
 
 
+def test_a_source_replaced_by_an_older_one_is_masked_again(tmp_path):
+    """cp -p and tar bring the old time of the file along."""
+    source, out, cache = tmp_path / "in", tmp_path / "out", tmp_path / "cache.csv"
+    write_picture(source / "face.jpg", draw_face(draw_person(5, 1), 0, 5, 160))
+    write_picture(source / "grey.png", np.full((120, 120, 3), 90, np.uint8))
+    run(source, out, cache)
+    for name, seed in (("face.jpg", 2), ("grey.png", 3)):
+        write_picture(source / name, draw_face(draw_person(5, seed), 0, 5, 160))
+        os.utime(source / name, (1e9, 1e9))
+    rows = {row["source"]: row for row in run(source, out, cache)}
+    for name, row in rows.items():
+        assert row["status"] == "masked"
+        assert row["sha256"] == hashlib.sha256((source / name).read_bytes()).hexdigest()
+        assert (row["bytes"], row["modified"]) == (
+            str((source / name).stat().st_size), str(10**18)
+        )  # fmt: skip
+
+
+def test_a_touched_source_is_not_masked_again(tmp_path):
+    source, out, cache = tmp_path / "in", tmp_path / "out", tmp_path / "cache.csv"
+    write_picture(source / "face.jpg", draw_face(draw_person(5, 1), 0, 5, 160))
+    run(source, out, cache)
+    made = (out / "masked_face.jpg").stat().st_mtime_ns
+    later = time.time() + 100
+    os.utime(source / "face.jpg", (later, later))
+    (row,) = run(source, out, cache)
+    assert (out / "masked_face.jpg").stat().st_mtime_ns == made
+    assert row["modified"] == str((source / "face.jpg").stat().st_mtime_ns)
+
+
+def test_a_manifest_of_an_earlier_version_is_continued(faces_folder, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache.csv"
+    run(faces_folder, out, cache)
+    now = contents(out)
+    with (out / "manifest.csv").open(newline="") as file:
+        old = [{k: v for k, v in row.items() if k not in ("bytes", "modified")}
+               for row in csv.DictReader(file)]  # fmt: skip
+    with (out / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, old[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(old)
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
+    run(faces_folder, out, cache)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert contents(out) == now
+
+
+def test_a_vanished_source_is_marked_and_what_was_made_of_it_stays(faces_folder, tmp_path):
+    source, out, cache = tmp_path / "in", tmp_path / "out", tmp_path / "cache.csv"
+    shutil.copytree(faces_folder / "first", source)
+    names = sorted(path.name for path in source.iterdir())
+    before = run(source, out, cache)
+    (source / names[0]).rename(tmp_path / "away.jpg")
+    rows = run(source, out, cache)
+    assert [row["status"] for row in rows] == ["vanished"] + ["masked"] * (len(names) - 1)
+    assert rows[0]["output"] == f"masked_{names[0]}"
+    assert (out / rows[0]["output"]).is_file()
+    with (out / "failures.csv").open() as file:
+        (failure,) = csv.DictReader(file)
+    assert failure["detail"] == "no longer in the source folder; what was made of it is left"
+    (tmp_path / "away.jpg").rename(source / names[0])
+    assert [row["sha256"] for row in run(source, out, cache)] == [r["sha256"] for r in before]
+
+
+def test_rows_of_other_datasets_do_not_vanish(tmp_path):
+    face = encode_picture(draw_face(draw_person(5, 1), 0, 5, 160), ".jpg")
+    for base, place in (("one", "lfw/A/A_1.jpg"), ("two", "georgia_tech/s01/01.jpg")):
+        path = tmp_path / base / place
+        path.parent.mkdir(parents=True)
+        path.write_bytes(face)
+        groups = read_dataset(tmp_path / base, place.split("/")[0], 0)
+        manifest = run_batch(
+            groups, tmp_path / base, tmp_path / "o", BatchSettings(), tmp_path / "c.csv", 1
+        )
+    assert [row["status"] for row in manifest.rows()] == ["masked", "masked"]
+
+
+@pytest.mark.parametrize("text", ['{"editor.fontSize": 12}', "[]", "{"])
+def test_another_programs_settings_are_not_taken_for_ours(faces_folder, tmp_path, text):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "settings.json").write_text(text)
+    for overwrite in (False, True):
+        with pytest.raises(BatchError, match="expected the settings of an earlier run"):
+            run(faces_folder, tmp_path / "out", tmp_path / "c.csv", overwrite=overwrite)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["settings.json"]
+    assert (tmp_path / "out" / "settings.json").read_text() == text
+
+
+def test_a_pattern_that_is_no_picture_is_refused_before_anything_is_written(faces_folder, tmp_path):
+    (tmp_path / "cloth.png").write_text("no picture")
+    settings = BatchSettings(MaskSettings(pattern=tmp_path / "cloth.png"))
+    with pytest.raises(BatchError, match=r"pattern .*cloth\.png: expected a picture"):
+        run(faces_folder, tmp_path / "out", tmp_path / "c.csv", settings)
+    with pytest.raises(BatchError, match=r"pattern .*cloth\.png: expected a picture"):
+        mask_file(faces_folder / "first" / "face 1.jpg", tmp_path / "m.png", settings,
+                  tmp_path / "c.csv")  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["cloth.png"]
+
+
 def test_other_settings_are_refused_unless_everything_is_redone(faces_folder, tmp_path):
     out, cache = tmp_path / "out", tmp_path / "cache.csv"
     run(faces_folder, out, cache)
@@ -317,6 +416,49 @@ def test_one_picture(faces_folder, tmp_path, capsys):
     assert mask_file(grey, tmp_path / "g.png", BatchSettings(), tmp_path / "c.csv") == 1
     assert "no_face" in capsys.readouterr().err
     assert not (tmp_path / "g.png").exists()
+
+
+def test_a_picture_without_a_mask_leaves_the_old_output_alone(faces_folder, tmp_path):
+    (tmp_path / "precious.png").write_text("kept")
+    grey = faces_folder / "grey.png"
+    code = mask_file(grey, tmp_path / "precious.png", BatchSettings(), tmp_path / "c.csv", True)
+    assert code == 1
+    assert (tmp_path / "precious.png").read_text() == "kept"
+
+
+def test_a_batch_removes_the_mask_of_a_source_that_lost_its_face(faces_folder, tmp_path):
+    source, out, cache = tmp_path / "in", tmp_path / "out", tmp_path / "cache.csv"
+    shutil.copytree(faces_folder / "first", source)
+    settings = BatchSettings(save_mask=True)
+    run(source, out, cache, settings)
+    name = sorted(path.name for path in source.iterdir())[0]
+    write_picture(source / name, np.full((100, 100, 3), 90, np.uint8))
+    run(source, out, cache, settings)
+    assert not (out / f"masked_{name}").exists()
+    assert not (out / f"binary_masked_{name}.png").exists()
+
+
+@pytest.mark.parametrize("name", ["m.xyz", "m"])
+def test_an_ending_that_is_no_picture_is_refused_before_the_face_is_looked_for(
+    faces_folder, tmp_path, monkeypatch, name
+):
+    monkeypatch.setattr(batch, "mask_source", None)
+    with pytest.raises(BatchError, match="expected a picture file name ending in one of .jpg"):
+        mask_file(faces_folder / "first" / "face 1.jpg", tmp_path / name, BatchSettings(),
+                  tmp_path / "c.csv")  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_older_binary_mask_is_not_replaced_without_overwrite(faces_folder, tmp_path):
+    source, out = faces_folder / "first" / "face 1.jpg", tmp_path / "m.png"
+    (tmp_path / "binary_m.png.png").write_text("kept")
+    settings = BatchSettings(save_mask=True)
+    with pytest.raises(BatchError, match="binary_m.png.png is there already; say --overwrite"):
+        mask_file(source, out, settings, tmp_path / "c.csv")
+    assert (tmp_path / "binary_m.png.png").read_text() == "kept"
+    assert not out.exists()
+    assert mask_file(source, out, settings, tmp_path / "c.csv", overwrite=True) == 0
+    assert read_picture(tmp_path / "binary_m.png.png").max() == 255
 
 
 def test_killed_at_random_moments_and_restarted(tmp_path):

@@ -87,6 +87,18 @@ def test_another_file_is_refused(tmp_path):
         open_ledger(tmp_path)
 
 
+def test_a_file_of_an_earlier_version_gets_the_columns_it_lacks(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("name,value\na,1\nb,2\n")
+    ledger = Ledger(path, ("name", "added", "value"), ("name",), added=("added",))
+    ledger.append([{"name": "c", "added": 9, "value": 3}])
+    assert path.read_text() == "name,added,value\na,,1\nb,,2\nc,9,3\n"
+    assert ledger.get(("b",)) == {"name": "b", "added": "", "value": "2"}
+    path.write_text("name,added\na,1\n")
+    with pytest.raises(LedgerError, match="expected the columns name,added,value"):
+        Ledger(path, ("name", "added", "value"), ("name",), added=("added",))
+
+
 def _append_many(path, start):
     ledger = open_ledger(path)
     for i in range(start, start + 200):

@@ -31,6 +31,29 @@ def test_description_has_no_machine_paths(tmp_path):
     assert {"commit", "dirty"} == stored["code"].keys()
 
 
+def test_a_link_keeps_its_name(tmp_path, monkeypatch):
+    (tmp_path / "outA").mkdir()
+    (tmp_path / "masked").symlink_to(tmp_path / "outA")
+    monkeypatch.chdir(tmp_path)
+    assert provenance.portable(Path("masked")) == "masked"
+    assert provenance.portable(tmp_path / "masked") == "masked"
+    assert provenance.portable(provenance.REPOSITORY) == "."
+    assert provenance.portable([tmp_path / "a", "b", 3]) == ["a", "b", 3]
+
+
+def test_typed_command_has_no_machine_paths(tmp_path):
+    argv = ["--base_folder", "../masked", f"--output={tmp_path}/out", str(tmp_path / "my lists"),
+            "--scores=/x=y/z", "--seed", "3"]  # fmt: skip
+    assert provenance.typed("x.py", argv) == (
+        "python x.py --base_folder ../masked --output=out 'my lists' --scores=z --seed 3"
+    )
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert provenance.sha256(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
 def test_commit_is_unknown_outside_a_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(Path(tmp_path).parent))

@@ -171,6 +171,13 @@ def test_line_counts_need_their_columns(tmp_path):
         read_line_counts(written(tmp_path, "name,rows\nx,1\n"))
 
 
+@pytest.mark.parametrize("line", ["a.txt,many", "a.txt", "a.txt,", ",3", "a.txt,-1"])
+def test_damaged_line_counts_are_refused_with_their_line(tmp_path, line):
+    path = written(tmp_path, f"file,lines\nb.txt,2\n{line}\n")
+    with pytest.raises(PublishedFileError, match="line 3: a file and its number of lines"):
+        read_line_counts(path)
+
+
 def test_every_published_score_file_has_the_recorded_number_of_lines(shared_folder):
     from DICTA2021.score_tables import HERE
 

@@ -74,6 +74,21 @@ def write(folder, *rows):
     return path
 
 
+def test_an_expected_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_bytes(HEADER.encode() + b"\n\xff\xfe\n")
+    with pytest.raises(tables.TableError, match="the expected figures cannot be read"):
+        tables.read_expected(tmp_path / "t.csv")
+
+
+def test_near_says_whether_the_interval_holds_the_published_figure():
+    cell = CELL._replace(tolerance=0.02)
+    inside = judge(cell, 0.11, interval=(0.09, 0.13, "subject bootstrap"))
+    assert (inside.verdict, inside.reason) == (
+        tables.NEAR, "within 0.02 of the published figure, which lies in our 95 % interval"
+    )  # fmt: skip
+    assert judge(cell, 0.11).reason == "within 0.02 of the published figure"
+
+
 def test_expected_csv(tmp_path):
     path = write(tmp_path, "t,lfw,CP1,EER,0.101,3,README,,,,", "t,lfw,X,EER,,3,,unpublished,n,,.5")
     assert tables.read_expected(path) == [

@@ -1,0 +1,139 @@
+"""Compare the faces of two pictures, masked or not: how alike, and whether they match.
+
+    python DICTA2021/compare_faces.py A.jpg B.jpg
+
+The model is masked_dlib, trained here (DICTA2021/models/README.md says on what, and how well it
+does), or dlib's own network. In each picture the largest face is taken; where the detector finds
+none, as behind some masks, the picture is refused: cut it to the face and say --whole. The decision
+holds at a stated false match rate, whose threshold was measured on unmasked faces; behind masks
+more of the genuine pairs fail. One comparison proves nothing about who a person is.
+
+Exit code 0: match, 1: no match, 2: wrong usage or no face. Takes about 4 s, most of it starting up.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import numpy as np
+
+from DICTA2021 import embeddings
+from DICTA2021.model_scores import OWN_MODELS
+from mask_utils.errors import UserError, end_cleanly
+from mask_utils.images import PictureError, read_picture, write_picture
+from mask_utils.landmarks import Face
+from mask_utils.options import new_parser
+
+DLIB_THRESHOLD = 0.6
+"""dlib's advice for its own network; no false match rate is stated for it here."""
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    parser = new_parser(__doc__, "python DICTA2021/compare_faces.py A.jpg B.jpg --fmr 0.001")
+    parser.add_argument("pictures", type=Path, nargs=2, metavar="PICTURE")
+    parser.add_argument("--models", choices=("masked_dlib", "dlib"), default="masked_dlib")
+    parser.add_argument(
+        "--fmr",
+        choices=("0.01", "0.001"),
+        default="0.001",
+        help="false match rate of the decision (default: 0.001)",
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="the pictures are faces, cut close; look for none"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="a picture of both, side by side, with boxes and landmarks"
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.whole and arguments.output:
+        parser.error("--output shows what was found; with --whole nothing is looked for")
+    return arguments
+
+
+def face_chip(path: Path, whole: bool) -> tuple[np.ndarray, np.ndarray, Face | None]:
+    """Return a picture, its face's chip (150, 150, 3), and the face; uint8, RGB.
+
+    Raises:
+        UserError: not a picture, or no face in it.
+    """
+    try:
+        picture = read_picture(path)
+        if whole:
+            prepare = embeddings.chip_preparation("whole").prepare
+            return picture, prepare(picture, embeddings.Picture(path)), None
+        face = embeddings.largest_face(picture)
+    except PictureError as error:
+        raise UserError(f"{path}: {error}") from None
+    except embeddings.NoFaceError:
+        raise UserError(
+            f"{path}: expected a face; none was found; cut the picture to the face and say --whole"
+        ) from None
+    return picture, embeddings.aligned_chip(picture, face.landmarks), face
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """Return the distance below which a pair matches, by false match rate.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8"))["distance_below"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: expected the model's thresholds ({error})") from None
+
+
+def show(pictures: list[np.ndarray], faces: list[Face], height: int = 400) -> np.ndarray:
+    """Draw boxes and landmarks and lay pictures side by side; uint8 RGB."""
+    drawn = []
+    for picture, face in zip(pictures, faces, strict=True):
+        scale = height / picture.shape[0]
+        size = (max(1, round(picture.shape[1] * scale)), height)
+        canvas = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        left, top, right, bottom = (round(side * scale) for side in face.box)
+        cv2.rectangle(canvas, (left, top), (right, bottom), (0, 114, 178), 2)
+        for x, y in np.rint(face.landmarks * scale).astype(int).tolist():
+            cv2.circle(canvas, (x, y), 2, (213, 94, 0), -1, cv2.LINE_AA)
+        drawn.append(canvas)
+    return np.concatenate(drawn, axis=1)
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Compare two pictures and print the verdict; 0 match, 1 no match."""
+    found = [face_chip(path, arguments.whole) for path in arguments.pictures]
+    from DICTA2021.dlib_network import dlib_network
+
+    if arguments.models == "masked_dlib":
+        network = dlib_network(OWN_MODELS / "masked_dlib.weights.h5")
+        limit = read_thresholds(OWN_MODELS / "masked_dlib.thresholds.json")[arguments.fmr]
+        basis = f"FMR {float(arguments.fmr):.1%} on unmasked faces"
+    else:
+        network, limit, basis = dlib_network(), DLIB_THRESHOLD, "dlib's advice"
+    chips = np.stack([chip for _, chip, _ in found]).astype(np.float32)
+    first, second = network.predict(chips, verbose=0).astype(np.float32)
+    distance = float(np.linalg.norm(first - second))
+    similarity = float(embeddings.distance_similarity(first[None], second[None])[0])
+    match = distance < limit
+    print(
+        f"{'match' if match else 'no match'}: distance {distance:.3f}, similarity "
+        f"{similarity:.3f}; a match is a distance below {limit:.3f} ({basis}); {arguments.models}"
+    )
+    if arguments.output:
+        write_picture(arguments.output, show([p for p, _, _ in found], [f for _, _, f in found]))
+        print(arguments.output)
+    return int(not match)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 match, 1 no match, 2 wrong usage or no face."""
+    return end_cleanly(lambda: compare(parse_arguments(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

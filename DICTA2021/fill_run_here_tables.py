@@ -1,0 +1,146 @@
+"""Put the tables of models that were run here into README.md and DICTA2021/README.md.
+
+    cd DICTA2021 && python fill_run_here_tables.py
+
+From the results of evaluate_model.py that the repository holds (results/lfw_official_dlib.csv and
+the like, with their meta.json) to what stands between the markers run-here of the two files. No
+figure is typed, nothing is computed: rerun evaluate_model.py with the command shown above a table
+for other figures. `make tables` runs it. Run time: under 1 s.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mask_utils.errors import UserError, end_cleanly
+from reproduction import provenance, tables
+
+HERE = Path(__file__).resolve().parent
+TITLES = {
+    "lfw_official_dlib": "LFW's official pairs, folds 1 and 2: masks painted on neither, the "
+    "probe's or both sides; the largest face of each picture",
+    "lfw_official_dlib_central_face": "The same pairs, the central face of each picture",
+    "rmfrd_dlib": "Real masks: pictures of 120 people in RMFRD, masked against unmasked",
+}
+"""What each result was computed on, by its name in results/."""
+
+MAIN = ("lfw_official_dlib", "rmfrd_dlib")
+COLUMNS = ("impostor", "genuine", "EER", "FMR100", "FTE", "FTA")
+
+
+class Result(NamedTuple):
+    """Rows of a result as evaluate_model.py wrote them, and its meta.json."""
+
+    rows: list[dict[str, str]]
+    meta: dict
+
+
+def read_result(name: str, folder: Path) -> Result:
+    """Read a result of evaluate_model.py.
+
+    Args:
+        name: of the result.
+        folder: holds <name>.csv and <name>.meta.json.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    try:
+        with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        meta = json.loads((folder / f"{name}.meta.json").read_text(encoding="utf-8"))
+        wanted = {"pairs", "dataset", "model", "low", "high", *COLUMNS}
+        if not rows or not wanted <= rows[0].keys() or "command" not in meta:
+            raise ValueError(f"expected rows with {', '.join(sorted(wanted))}, and the command")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder / name}: expected a result of evaluate_model.py --name {name}: {error}"
+        ) from None
+    return Result(rows, meta)
+
+
+def provenance_line(meta: dict) -> str:
+    """Command, hardware and code of a result, as a line of Markdown."""
+    code = meta.get("code", {})
+    commit = (code.get("commit") or "")[:7] or "unknown"
+    changed = " with changes" if code.get("dirty") else ""
+    hardware = meta.get("hardware", "hardware that was not recorded")
+    return f"Run here: `{meta['command']}`, on {hardware}, code {commit}{changed}."
+
+
+def cells(row: dict[str, str], columns: Sequence[str]) -> list[str]:
+    """One row of text: the EER carries its 95 % interval."""
+    interval = f"{row['EER']} [{row['low']}, {row['high']}]"
+    return [interval if column == "EER" else row[column] for column in columns]
+
+
+def detailed(results: dict[str, Result]) -> str:
+    """Every result in full, as Markdown."""
+    parts = []
+    for name, result in results.items():
+        columns = ("pairs", "model", *COLUMNS, "EER_failures_as_non_matches")
+        header = ["mask on", *columns[1:-1], "EER, failures as non-matches"]
+        table = tables.to_markdown(header, [cells(row, columns) for row in result.rows])
+        parts.append(f"#### {TITLES[name]}\n\n{provenance_line(result.meta)}\n\n{table}")
+    return "\n\n".join(parts)
+
+
+def overview(results: dict[str, Result]) -> str:
+    """The main results, one line a list and matcher that gave an error rate, as Markdown."""
+    columns = ("dataset", "pairs", "model", "EER", "FTA")
+    rows = [cells(row, columns) for name in MAIN for row in results[name].rows if row["EER"] != "–"]
+    table = tables.to_markdown(["dataset", "mask on", "model", "EER [95 %]", "FTA"], rows)
+    lines = "\n".join(f"- {TITLES[name]}. {provenance_line(results[name].meta)}" for name in MAIN)
+    return f"{table}\n\n{lines}"
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=HERE / "results",
+        metavar="FOLDER",
+        help="what evaluate_model.py wrote (default: results/ beside this script)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=provenance.REPOSITORY,
+        metavar="FOLDER",
+        help="holds README.md and DICTA2021/README.md (default: this repository)",
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Fill both files; 0 done, 2 a result or every pair of markers is missing."""
+    arguments = parse_arguments(argv)
+    results = {name: read_result(name, arguments.results) for name in TITLES}
+    filled = {
+        arguments.output / "README.md": overview(results),
+        arguments.output / "DICTA2021" / "README.md": detailed(results),
+    }
+    done = []
+    for path, text in filled.items():
+        try:
+            if tables.fill_markers(path, text, "run-here"):
+                done.append(path)
+                print(f"tables written into {path}")
+        except tables.TableError as error:
+            raise UserError(str(error)) from None
+    if not done:
+        names = " or ".join(map(str, filled))
+        raise UserError(f"expected the markers <!-- run-here:begin --> and end in {names}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(end_cleanly(main))

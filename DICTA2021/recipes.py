@@ -1,0 +1,167 @@
+"""How each model is trained: one declared record a recipe.
+
+What the papers state, what is inferred from their code and score files, and what is unknown is
+listed in DICTA2021/README.md, "Deviations and unknowns"; the numbers in brackets point there.
+"""
+
+from typing import NamedTuple, get_args, get_type_hints
+
+from DICTA2021.augmentation import Augmentation
+from mask_utils.errors import UserError
+
+PUBLISHED_LOOK = Augmentation(published=1.0, flip=0.0)
+"""The masks of the papers' datasets and nothing else."""
+
+LOSSES = ("logit", "contrastive", "distillation", "momentum")
+
+
+class Recipe(NamedTuple):
+    """Everything that decides a training, but for its seed.
+
+    datasets: whose people are trained on. unlabelled: whose faces only the teacher sees.
+    network: of networks.NETWORK_NAMES. init: none, imagenet, package (dlib's own), a recipe whose
+    weights stand in the models folder, or a weight file.
+    loss: logit (binary cross-entropy on the head), contrastive (margin on features' distance),
+    distillation (an unmasked teacher, see losses.distillation_loss), momentum (MoCo).
+    optimizer: adam or sgd. learning_rate: after warm_up steps; schedule: constant or cosine.
+    batch: pairs, or pictures. steps in all; epoch_steps between two validations.
+    frozen: stages of the dlib network that are held. hard: share of the pairs that are hard ones.
+    preprocessing: see embeddings.normalise. augmentation: see Augmentation.
+    validation_people: held out of the datasets. patience: validations without a better figure
+    after which training ends, 0 for never.
+
+    Of distillation alone: views painted of each face; alignments in turn; plain: share of unmasked
+    chips; identity: weight of the cross-entropy over people; rivals: weight of that over the
+    teacher's vectors of the batch; sharpness: scale of both. Of momentum alone: queue, temperature,
+    momentum.
+    """
+
+    datasets: tuple[str, ...]
+    network: str
+    loss: str
+    learning_rate: float
+    batch: int
+    steps: int
+    epoch_steps: int
+    init: str = "none"
+    optimizer: str = "adam"
+    schedule: str = "constant"
+    warm_up: int = 0
+    frozen: int = 0
+    hard: float = 0.0
+    unlabelled: tuple[str, ...] = ()
+    preprocessing: str = "published"
+    augmentation: Augmentation = PUBLISHED_LOOK
+    validation_people: int = 24
+    patience: int = 0
+    views: int = 0
+    alignments: tuple[str, ...] = ("A", "B")
+    plain: float = 0.0
+    identity: float = 0.0
+    rivals: float = 0.0
+    sharpness: float = 15.0
+    queue: int = 4096
+    temperature: float = 0.07
+    momentum: float = 0.999
+
+
+# [3] which four datasets: unknown; these are the papers' with several pictures a person.
+_FOUR = ("celeba", "fei_face_original", "georgia_tech", "sof_original")
+
+_SIAMESE = Recipe(
+    datasets=_FOUR,
+    network="resnet50",
+    loss="logit",
+    learning_rate=1e-4,  # [5] unknown
+    batch=32,  # [5] unknown
+    steps=695_001,
+    epoch_steps=5_000,
+)
+_BASELINE = _SIAMESE._replace(
+    datasets=("celeba",), optimizer="sgd", learning_rate=1e-3, steps=50_000, epoch_steps=2_000
+)
+
+RECIPES = {
+    "EX1": _SIAMESE._replace(datasets=("celeba",), init="moco", steps=300_000),  # [4]
+    "CP1": _SIAMESE._replace(init="moco"),
+    "CP2": _SIAMESE._replace(init="CP1", steps=885_001 - 695_001),  # [4]
+    "FT1": _SIAMESE._replace(init="CP1", hard=1.0, learning_rate=1e-5, steps=50_000),  # [6]
+    "FT2": _SIAMESE._replace(init="CP2", hard=1.0, learning_rate=1e-5, steps=50_000),
+    "FT3": _SIAMESE._replace(init="CP1", hard=0.5, learning_rate=1e-5, steps=50_000),
+    "VGG19": _BASELINE._replace(network="vgg19", init="imagenet"),
+    "MobileNet": _BASELINE._replace(network="mobilenet_v2", init="imagenet"),
+    "SENET": _BASELINE._replace(network="senet50"),  # [7] begin with --init VGGFace2's weights
+    "VGG16": _BASELINE._replace(network="vgg16"),  # [7] likewise VGGFace's
+    "moco": _SIAMESE._replace(
+        datasets=("celeba",),
+        loss="momentum",
+        optimizer="sgd",
+        learning_rate=0.03,
+        schedule="cosine",
+        batch=256,
+        steps=150_000,
+        augmentation=Augmentation(
+            published=0.5, shift=0.1, turn=10, zoom=0.2, light=0.2, contrast=0.4
+        ),
+    ),
+    "masked_dlib": Recipe(
+        datasets=("celeba",),
+        unlabelled=("UTKFace",),
+        network="dlib",
+        init="package",
+        loss="distillation",
+        learning_rate=2e-4,
+        schedule="cosine",
+        warm_up=40,
+        batch=64,
+        steps=1_000,
+        epoch_steps=100,
+        frozen=0,
+        augmentation=Augmentation(
+            published=0.5, shift=0.02, turn=3, zoom=0.03, light=0.1, contrast=0.2
+        ),
+        views=6,
+        plain=0.2,
+        identity=0.1,
+        rivals=0.1,
+    ),
+}
+
+
+def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
+    """Return a recipe with some fields set by text.
+
+    Args:
+        recipe: to begin with.
+        settings: "field=value"; a tuple's values are separated by commas; fields of the
+            augmentation are "augmentation.field=value".
+
+    Raises:
+        UserError: no such field, or a value of another kind.
+    """
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise UserError(f"expected field=value; {setting!r} came")
+        if name.startswith("augmentation."):
+            part = name.removeprefix("augmentation.")
+            augmentation = _set(recipe.augmentation, part, text, name)
+            recipe = recipe._replace(augmentation=augmentation)
+        else:
+            recipe = _set(recipe, name, text, name)
+    if recipe.loss not in LOSSES:
+        raise UserError(f"expected loss to be one of {', '.join(LOSSES)}; {recipe.loss!r} came")
+    return recipe
+
+
+def _set(record, name: str, text: str, shown: str):
+    kinds = get_type_hints(type(record))
+    if name not in kinds or name == "augmentation":
+        known = ", ".join(kind for kind in kinds if kind != "augmentation")
+        raise UserError(f"expected a field of {known}; {shown!r} came")
+    kind = kinds[name]
+    try:
+        value = tuple(filter(None, text.split(","))) if get_args(kind) else kind(text)
+    except ValueError:
+        raise UserError(f"expected {shown} to be {kind.__name__}; {text!r} came") from None
+    return record._replace(**{name: value})

@@ -1,0 +1,362 @@
+"""Test masked_dlib, the matcher trained here, beside dlib's network off the shelf.
+
+Trained here; no table of the papers. LFW's official pairs (both sides the same network), exact EER
+with 95 % intervals (bootstrap over subjects), for several seeds of the training and their mean:
+nobody masked, the probe masked (landmarks of the unmasked picture, A, or predicted on the masked
+one, B), both masked, every mask type and style; and real masks (RMFRD's tight crops, no alignment).
+No pair holds one photograph twice. Writes results/masked_dlib.csv and .md with meta.json,
+results/masked_dlib_ablations.* for --others, and with --card the decision thresholds beside the
+first model.
+
+    python regenerate_masked_dlib_results.py --base_folder ../data --lfw_pairs ../data/pairs.txt \\
+        --seeds models-1 models-2 models-3
+
+About RUN_TIME on 2 cores for three seeds and all conditions; vectors are kept in --cache.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from DICTA2021 import metrics, model_scores, pairs, score_tables
+from DICTA2021.evaluate_model import evaluate, repository_scorer
+from DICTA2021.training_validation import distances_between
+from mask_utils.argument_types import seed_number
+from mask_utils.batch import BatchSettings
+from mask_utils.errors import UserError, end_cleanly
+from mask_utils.files import write_file
+from mask_utils.generation import generate_masked_datasets
+from mask_utils.landmark_cache import default_cache_file
+from mask_utils.masking import MaskSettings
+from mask_utils.options import new_parser
+from reproduction import provenance, tables
+
+HERE = Path(__file__).resolve().parent
+MODEL = "masked_dlib"
+LIMITS = (0.01, 0.001)
+"""False match rates whose thresholds stand in the model card."""
+
+
+class Condition(NamedTuple):
+    """One test: how the masks look, who wears one, how chips are cut."""
+
+    name: str
+    look: MaskSettings
+    masks: str
+    alignment: str
+
+
+MAIN = (
+    Condition("nobody masked", MaskSettings(), "neither", "A"),
+    Condition("probe masked, A", MaskSettings(), "probe", "A"),
+    Condition("probe masked, B", MaskSettings(), "probe", "B"),
+)
+CONDITIONS = (
+    *MAIN,
+    Condition("both masked, A", MaskSettings(), "both", "A"),
+    Condition("both masked, B", MaskSettings(), "both", "B"),
+    *(
+        Condition(f"probe masked, type {t}, {alignment}", MaskSettings(mask=t), "probe", alignment)
+        for t in "bcdef"
+        for alignment in "AB"
+    ),
+    *(
+        Condition(
+            f"probe masked, {style}, {alignment}",
+            MaskSettings(style=style, color="random"),
+            "probe",
+            alignment,
+        )
+        for style in ("surgical", "cloth")
+        for alignment in "AB"
+    ),
+)
+
+
+class Row(NamedTuple):
+    """Figures of one condition: EER with interval of one model, or of the mean of several."""
+
+    condition: str
+    model: str
+    EER: float
+    low: float
+    high: float
+    least: float
+    most: float
+    FMR100: float
+    impostor: int
+    genuine: int
+    FTE: float
+    FTA: float
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    parser = new_parser(
+        __doc__,
+        "python regenerate_masked_dlib_results.py --base_folder ../data --lfw_pairs "
+        "../data/pairs.txt --seeds models-1 models-2 models-3",
+    )
+    parser.add_argument(
+        "--base_folder", type=Path, required=True, help="holds lfw and, for real masks, rmfrd"
+    )
+    parser.add_argument("--lfw_pairs", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--seeds",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FOLDER",
+        help="models folders of train_siamese.py, one a seed, each with masked_dlib.weights.h5",
+    )
+    parser.add_argument(
+        "--others",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="models folders of ablations, called by their names; tested on the main conditions",
+    )
+    parser.add_argument(
+        "--faces",
+        choices=("largest", "central"),
+        default="central",
+        help="whose face of a picture: LFW's person is the central one (default: central)",
+    )
+    parser.add_argument(
+        "--conditions", choices=("main", "all"), default="all", help="which tests (default: all)"
+    )
+    parser.add_argument(
+        "--card", action="store_true", help="also write the thresholds of the first seed's model"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("masked_dlib_test"), help="folder of masked pictures"
+    )
+    parser.add_argument(
+        "--landmark_cache", type=Path, default=default_cache_file(), help="see the masking scripts"
+    )
+    parser.add_argument(
+        "--cache", type=Path, default=default_cache_file().parent, help="folder of vectors"
+    )
+    parser.add_argument("--jobs", type=int, default=-1, help="processes that mask")
+    parser.add_argument("--seed", type=seed_number, default=1, help="of the bootstrap (default: 1)")
+    parser.add_argument("--output", type=Path, default=HERE / "results")
+    return parser.parse_args(argv)
+
+
+def masked_folder(arguments: argparse.Namespace, look: MaskSettings) -> Path:
+    """Mask LFW in one look, or find it masked; returns its folder."""
+    folder = arguments.work / f"{arguments.faces}-{look.mask}-{look.style}-{look.color}"
+    code = generate_masked_datasets(
+        arguments.base_folder,
+        folder,
+        ["lfw"],
+        BatchSettings(look=look, faces=arguments.faces),
+        arguments.landmark_cache,
+        jobs=arguments.jobs,
+    )
+    if code:
+        raise UserError(f"expected masked pictures of lfw in {folder}; masking ended with {code}")
+    return folder
+
+
+def pair_lists(arguments: argparse.Namespace, folder: Path, masks: str) -> Path:
+    """Write LFW's official pairs with masks on one, both or neither side; returns the folder."""
+    lists = folder / f"pairs {masks}"
+    people = pairs.read_people(folder, "lfw")
+    comparisons = pairs.official_lfw_pairs(arguments.lfw_pairs, people, masks)
+    pairs.write_pairs(pairs.without_same_photographs(comparisons), lists, "lfw")
+    return lists
+
+
+def test_condition(
+    condition: Condition, models: dict[str, tuple[str, Path]], arguments: argparse.Namespace
+) -> list[Row]:
+    """Test models in one condition; `models` maps a shown name to (matcher, models folder)."""
+    folder = masked_folder(arguments, condition.look)
+    lists = pair_lists(arguments, folder, condition.masks)
+    return test_lists(condition.name, lists, "lfw", folder, condition.alignment, models, arguments)
+
+
+def test_lists(
+    name: str,
+    lists: Path,
+    dataset: str,
+    base_folder: Path,
+    alignment: str,
+    models: dict[str, tuple[str, Path]],
+    arguments: argparse.Namespace,
+) -> list[Row]:
+    """Test models on a list of pairs; the mean of the seeds comes last, where there are several."""
+    options = model_scores.Options(alignment=alignment, cache=arguments.cache)
+    rows, replicates, results = [], [], []
+    for shown, (matcher, models_folder) in models.items():
+        scorer = repository_scorer(matcher, base_folder, models_folder, options)
+        result, comparisons = evaluate(scorer, shown, lists, dataset, None, arguments.seed)
+        rows.append(_row(name, shown, result, result.low, result.high))
+        if shown.startswith("seed "):
+            results.append(result)
+            replicates.append(score_tables.bootstrap(comparisons, "exact", arguments.seed)["EER"])
+    if len(results) > 1:
+        # The same draws of subjects for every seed, so that their mean has an interval of its own.
+        spread = metrics.percentile_interval(np.mean(replicates, axis=0))
+        eers = [result.EER for result in results]
+        mean = results[0]._replace(
+            EER=float(np.mean(eers)), FMR100=float(np.mean([r.FMR100 for r in results]))
+        )
+        row = _row(name, f"mean of {len(results)} seeds", mean, spread.low, spread.high)
+        rows.append(row._replace(least=min(eers), most=max(eers)))
+    return rows
+
+
+def _row(condition: str, model: str, result, low: float, high: float) -> Row:
+    return Row(
+        condition,
+        model,
+        result.EER,
+        low,
+        high,
+        result.EER,
+        result.EER,
+        result.FMR100,
+        result.impostor,
+        result.genuine,
+        result.FTE,
+        result.FTA,
+    )
+
+
+def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace) -> dict:
+    """Return the largest distance accepted at each of LIMITS, from all unmasked impostor pairs.
+
+    Args:
+        folder: LFW masked (its unmasked copies are compared, each with each of another person).
+        models_folder: of the model.
+        arguments: the command's.
+    """
+    from DICTA2021.dlib_network import dlib_network
+    from DICTA2021.embeddings import Picture, chip_preparation, embed, weight_file_key
+    from DICTA2021.training_faces import read_faces
+
+    faces = read_faces(folder, ["lfw"])
+    weights = model_scores.weight_file(MODEL, models_folder)
+    found = embed(
+        [Picture(face.path, face.face.landmarks) for face in faces],
+        lambda: dlib_network(weights),
+        weight_file_key("dlib features", weights),
+        chip_preparation("A"),
+        cache=arguments.cache,
+        progress=True,
+    )
+    vectors = found.vectors[found.rows]
+    people = np.array([face.person for face in faces])
+    distances = distances_between(vectors, vectors)
+    first, second = np.triu_indices(len(people), 1)
+    impostor = np.sort(distances[first, second][people[first] != people[second]])
+    limits = {}
+    for limit in LIMITS:
+        # As many impostors as the limit allows lie below; the next one is refused.
+        limits[f"{limit:g}"] = round(float(impostor[int(limit * impostor.size)]), 4)
+    return {
+        "distance_below": limits,
+        "impostor_pairs": int(impostor.size),
+        "pictures": len(people),
+        "people": len(set(people)),
+        "data": f"{arguments.base_folder.name}/lfw, unmasked, {arguments.faces} face",
+    }
+
+
+def write_table(rows: Sequence[Row], stem: Path, title: str, description: dict) -> None:
+    """Print rows and write them as CSV and Markdown with meta.json."""
+    header = list(Row._fields)
+    texts = [
+        [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
+        for row in rows
+    ]
+    print(tables.to_console(header, texts))
+    lines = "\n".join(",".join(f'"{t}"' if "," in t else t for t in row) for row in texts)
+    write_file(stem.with_suffix(".csv"), ",".join(header) + "\n" + lines + "\n")
+    text = (
+        f"# {title}\n\nTrained here. `{description['command']}`, on {description['hardware']}.\n\n"
+        f"{tables.to_markdown(header, texts)}\n\n"
+        "Exact EER; low, high: its 95 % interval (subjects bootstrap); least, most: over the seeds;"
+        " FMR100: lowest FNMR at FMR <= 1 %; FTE: pictures without a vector; FTA: pairs never"
+        " compared.\n"
+    )
+    write_file(stem.with_suffix(".md"), text)
+    provenance.write_meta(stem.with_suffix(".csv"), description)
+
+
+def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
+    """Test everything, write the tables."""
+    nothing = Path("none")
+    models: dict[str, tuple[str, Path]] = {"off the shelf": ("dlib", nothing)}
+    for number, folder in enumerate(arguments.seeds, 1):
+        models[f"seed {number}"] = (MODEL, folder)
+    others = {folder.name: (MODEL, folder) for folder in arguments.others}
+    for name, (_, folder) in (models | others).items():
+        if folder != nothing and not (folder / f"{MODEL}.weights.h5").is_file():
+            raise UserError(f"{name}: expected {folder / MODEL}.weights.h5; it is not there")
+    rows = []
+    for condition in MAIN if arguments.conditions == "main" else CONDITIONS:
+        rows += test_condition(condition, models, arguments)
+    real = arguments.base_folder / "rmfrd"
+    if arguments.conditions == "all" and real.is_dir():
+        lists = arguments.work / "pairs real"
+        people = pairs.read_real_mask_people(real)
+        pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
+        name = "real masks, whole crop"
+        rows += test_lists(name, lists, "rmfrd", real.parent, "whole", models, arguments)
+    folders = [*arguments.seeds, *arguments.others]
+    inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
+    for folder in folders:
+        path = folder / f"{MODEL}.weights.h5"
+        inputs[f"{folder.name}/{path.name}"] = provenance.sha256(path)
+    manifest = masked_folder(arguments, MaskSettings()) / "manifest.csv"
+    inputs["manifest.csv"] = provenance.sha256(manifest)
+    description = provenance.describe(
+        provenance.typed("regenerate_masked_dlib_results.py", argv),
+        vars(arguments),
+        inputs,
+        arguments.seed,
+        ("numpy", "keras", "tensorflow", "dlib-bin"),
+    )
+    description["hardware"] = provenance.hardware()
+    title = "masked_dlib on LFW's official pairs and on real masks"
+    write_table(rows, arguments.output / MODEL, title, description)
+    if others:
+        rows = []
+        for condition in MAIN:
+            rows += test_condition(condition, {"seed 1": models["seed 1"]} | others, arguments)
+        description["trainings"] = {f.name: _training_of(f) for f in folders}
+        stem = arguments.output / f"{MODEL}_ablations"
+        write_table(rows, stem, "masked_dlib, one thing changed at a time", description)
+    if arguments.card:
+        found = thresholds(manifest.parent, arguments.seeds[0], arguments)
+        path = arguments.seeds[0] / f"{MODEL}.thresholds.json"
+        write_file(path, json.dumps(found, indent=2) + "\n")
+        print(f"{path}: {json.dumps(found)}")
+    return 0
+
+
+def _training_of(folder: Path) -> str | None:
+    """The command that trained a model, where train_siamese.py wrote it down."""
+    path = folder / f"{MODEL}.weights.meta.json"
+    return json.loads(path.read_text(encoding="utf-8"))["command"] if path.is_file() else None
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 done, 2 something is missing."""
+    return end_cleanly(lambda: run(parse_arguments(argv), argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,604 @@
+"""Train a model of the DICTA2021 paper, or this repository's masked-face matcher.
+
+Paper: DICTA2021, section on training. Recipes (DICTA2021/recipes.py): EX1, CP1, CP2, FT1, FT2, FT3
+(Siamese ResNet50), VGG19, MobileNet, SENET, VGG16 (baselines), moco (pretraining), masked_dlib
+(dlib's network taught to see behind masks). Masks are painted anew from the landmarks in the
+manifest of --base_folder, which generate_mask_to_datasets.py wrote. A run folder holds all that
+defines and shows the training; killed, the same command goes on. The best weights, by the error
+rate on people held out, are also written to --models_folder, where the other scripts find them.
+
+masked_dlib takes RUN_TIME on 2 cores and gives, on LFW's official pairs, what DICTA2021/README.md
+lists as "trained here". The papers' recipes need GPUs.
+"""
+
+import argparse
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from DICTA2021 import embeddings
+from DICTA2021.recipes import RECIPES, Recipe, with_settings
+from DICTA2021.training_faces import (
+    Overlap,
+    TrainingError,
+    TrainingFace,
+    by_person,
+    divide,
+    identity_overlap,
+    read_faces,
+)
+from mask_utils.argument_types import positive, seed_number
+from mask_utils.errors import UserError, end_cleanly
+from mask_utils.files import write_file
+from mask_utils.images import PictureError, read_picture
+from mask_utils.landmark_cache import default_cache_file
+from mask_utils.masking import MaskSettings, mask_picture
+from mask_utils.options import new_parser
+from reproduction import provenance
+
+SAME_PERSON = 0.45
+"""Distance of dlib embeddings below which a training face is taken for one of a test set."""
+
+VALIDATION_PICTURES = 500
+
+VIEWS_SEED = 1
+"""The views of the distillation are painted once for all seeds of the training."""
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    parser = new_parser(
+        __doc__,
+        "python DICTA2021/train_siamese.py --recipe masked_dlib --base_folder masked "
+        "--test_datasets lfw --output runs/masked_dlib",
+    )
+    parser.add_argument("--recipe", required=True, choices=tuple(RECIPES))
+    parser.add_argument(
+        "--base_folder", type=Path, required=True, help="what generate_mask_to_datasets.py wrote"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="the run's folder (default: runs/<recipe>-<seed>)"
+    )
+    parser.add_argument("--seed", type=seed_number, default=1, help="(default: 1)")
+    changes = parser.add_argument_group("changes to the recipe")
+    changes.add_argument("--datasets", nargs="+", metavar="NAME", help="to train on")
+    changes.add_argument("--backbone", metavar="NETWORK", help="another network")
+    changes.add_argument(
+        "--init", metavar="FILE", help="first weights: none, imagenet, a recipe's name or a file"
+    )
+    changes.add_argument("--steps", type=positive, help="in all")
+    changes.add_argument("--epoch_steps", type=positive, help="between two validations")
+    changes.add_argument("--batch_size", type=positive)
+    changes.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other field of the recipe, as in frozen=8 augmentation.published=1",
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument("--limit", type=positive, metavar="N", help="only the first N people")
+    data.add_argument(
+        "--test_datasets",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="datasets of --base_folder that are kept for testing: whoever of the training set may "
+        "be in them, by name or by dlib's embedding, is reported and left out",
+    )
+    data.add_argument(
+        "--models_folder",
+        type=Path,
+        default=Path("models"),
+        help="where trained models are kept and looked for, as <recipe>.weights.h5 "
+        "(default: models)",
+    )
+    data.add_argument(
+        "--cache",
+        type=Path,
+        default=default_cache_file().parent,
+        help="folder of painted views and of vectors (default: %(default)s)",
+    )
+    machine = parser.add_argument_group("machine")
+    machine.add_argument("--jobs", type=int, default=-1, help="processes that paint views")
+    machine.add_argument("--workers", type=positive, default=2, help="threads that make batches")
+    machine.add_argument(
+        "--precision",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        default="auto",
+        help="auto: half precision where there is a GPU",
+    )
+    machine.add_argument(
+        "--distribute",
+        choices=("none", "gpus", "hosts"),
+        default="none",
+        help="divide each batch among the GPUs of this host, or of several hosts",
+    )
+    return parser.parse_args(argv)
+
+
+def resolve(arguments: argparse.Namespace) -> Recipe:
+    """Return the recipe with the command's changes.
+
+    Raises:
+        UserError: no such field or value.
+    """
+    changes = {
+        "network": arguments.backbone,
+        "init": arguments.init,
+        "steps": arguments.steps,
+        "epoch_steps": arguments.epoch_steps,
+        "batch": arguments.batch_size,
+        "datasets": tuple(arguments.datasets) if arguments.datasets else None,
+    }
+    recipe = RECIPES[arguments.recipe]
+    recipe = recipe._replace(**{name: v for name, v in changes.items() if v is not None})
+    recipe = with_settings(recipe, arguments.set)
+    if recipe.loss == "distillation" and recipe.network != "dlib":
+        raise UserError(
+            f"expected the dlib network for distillation; {recipe.network} came: its teacher is "
+            "dlib's own"
+        )
+    if recipe.loss in ("logit", "momentum") and recipe.network == "dlib":
+        raise UserError(
+            f"the dlib network has no head for the loss {recipe.loss}; add --set loss=contrastive"
+        )
+    return recipe
+
+
+# ------------------------------------------------------------------------------------------ faces
+
+
+def embed_plain(faces: Sequence[TrainingFace], cache: Path) -> embeddings.Embeddings:
+    """Embed unmasked faces with dlib's own network, aligned by the manifest's landmarks."""
+    from DICTA2021.dlib_network import package_weights
+
+    def network():
+        from DICTA2021.dlib_network import dlib_network
+
+        return dlib_network()
+
+    return embeddings.embed(
+        [embeddings.Picture(face.path, face.face.landmarks) for face in faces],
+        network,
+        embeddings.weight_file_key("dlib features", package_weights()),
+        embeddings.chip_preparation("A"),
+        cache=cache,
+        progress=True,
+    )
+
+
+def find_overlap(
+    faces: Sequence[TrainingFace], tests: Sequence[TrainingFace], cache: Path
+) -> Overlap:
+    """Look for training people in test sets by name and by dlib's embeddings of unmasked faces."""
+    found, known = embed_plain(faces, cache), embed_plain(tests, cache)
+    rows: dict[str, list[int]] = {}
+    for face, row in zip(faces, found.rows, strict=True):
+        if row >= 0:
+            rows.setdefault(face.person or face.place, []).append(row)
+    means = {name: found.vectors[own].mean(axis=0) for name, own in rows.items()}
+    return identity_overlap(means, by_person(faces), known.vectors, by_person(tests), SAME_PERSON)
+
+
+def choose_faces(
+    arguments: argparse.Namespace, recipe: Recipe
+) -> tuple[list[TrainingFace], dict[str, list[TrainingFace]], Overlap]:
+    """Return the faces to train on, those held out for validation, and who was left out.
+
+    Raises:
+        UserError: datasets or people are missing.
+    """
+    both = set(arguments.test_datasets) & {*recipe.datasets, *recipe.unlabelled}
+    if both:
+        raise TrainingError(f"{', '.join(sorted(both))}: kept for testing, and asked to train on")
+    faces = read_faces(arguments.base_folder, recipe.datasets)
+    faces = [face for face in faces if face.person]
+    if arguments.limit:
+        names = set(sorted({face.person for face in faces})[: arguments.limit])
+        faces = [face for face in faces if face.person in names]
+    if recipe.unlabelled:
+        try:
+            more = read_faces(arguments.base_folder, recipe.unlabelled)
+        except TrainingError as error:
+            print(f"without unlabelled faces: {error}", file=sys.stderr)
+        else:
+            faces += [face._replace(person="") for face in more]
+    overlap = Overlap([], {})
+    if arguments.test_datasets:
+        tests = read_faces(arguments.base_folder, arguments.test_datasets)
+        overlap = find_overlap(faces, tests, arguments.cache)
+        out = {*overlap.same_name, *overlap.near}
+        people, pictures = len(by_person(faces)), sum(not face.person for face in faces)
+        faces = [face for face in faces if (face.person or face.place) not in out]
+        print(
+            f"left out, since they may be in {', '.join(arguments.test_datasets)}: "
+            f"{people - len(by_person(faces))} of {people} people ({len(overlap.same_name)} by "
+            f"name), {pictures - sum(not face.person for face in faces)} of {pictures} unlabelled "
+            f"pictures (distance below {SAME_PERSON})"
+        )
+    division = divide(faces, recipe.validation_people)
+    return division.training, division.validation, overlap
+
+
+def some_pictures(held_out: Mapping[str, list[TrainingFace]], most: int) -> list[TrainingFace]:
+    """Return at most so many held-out faces, an equal share of each person's first ones."""
+    share = max(2, most // len(held_out))
+    return [face for person in held_out.values() for face in person[:share]]
+
+
+# ------------------------------------------------------------------------------------- validation
+
+
+def picture_validation(
+    network, faces: Sequence[TrainingFace], preparation: embeddings.Preparation
+) -> Callable[[], dict[str, float]]:
+    """Return what gives the figures of a network on held-out faces, published masks.
+
+    Args:
+        network: picture -> vector.
+        faces: held out; unreadable ones are left out.
+        preparation: of its pictures.
+    """
+    from DICTA2021.training_validation import verification_figures
+
+    plain, masked, people = [], [], []
+    for face in faces:
+        try:
+            picture = read_picture(face.path)
+        except PictureError:
+            continue
+        known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
+        covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
+        plain.append(preparation.prepare(picture, known))
+        masked.append(preparation.prepare(covered, known))
+        people.append(face.person)
+    pictures, names = np.stack([*plain, *masked]), np.array(people)
+
+    def validate() -> dict[str, float]:
+        vectors = network.predict(pictures, batch_size=64, verbose=0).astype(np.float32)
+        figures = verification_figures(vectors[: len(names)], vectors[len(names) :], names)
+        return {f"val_{name}": value for name, value in figures.items()}
+
+    return validate
+
+
+def chip_validation(
+    network, faces: Sequence[TrainingFace], alignments: Sequence[str] = ("A", "B")
+) -> Callable[[], dict[str, float]]:
+    """Return what gives the figures of a dlib network on held-out faces, for each alignment.
+
+    val_eer is the mean over the alignments; masks are the published ones.
+    """
+    from DICTA2021.training_validation import verification_figures
+    from mask_utils.landmarks import predict_landmarks
+
+    chips, people = {name: [] for name in ("plain", *alignments)}, []
+    for face in faces:
+        try:
+            picture = read_picture(face.path)
+        except PictureError:
+            continue
+        covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
+        chips["plain"].append(embeddings.aligned_chip(picture, face.face.landmarks))
+        for name in alignments:
+            landmarks = face.face.landmarks
+            if name == "B":
+                landmarks = predict_landmarks(covered, face.face.box)
+            chips[name].append(embeddings.aligned_chip(covered, landmarks))
+        people.append(face.person)
+    pictures, names = np.concatenate([np.stack(own) for own in chips.values()]), np.array(people)
+
+    def validate() -> dict[str, float]:
+        found = network.predict(pictures.astype(np.float32), batch_size=64, verbose=0)
+        vectors = dict(zip(chips, np.split(found.astype(np.float32), len(chips)), strict=True))
+        figures = {}
+        for kind in chips:
+            of_kind = verification_figures(vectors["plain"], vectors[kind], names)
+            figures |= {f"val_{name}_{kind}": value for name, value in of_kind.items()}
+        eers = [figures[f"val_eer_{name}"] for name in alignments]
+        return {"val_eer": float(np.mean(eers)), **figures}
+
+    return validate
+
+
+# ----------------------------------------------------------------------------------------- models
+
+
+def first_weights(recipe: Recipe, models_folder: Path) -> str | Path:
+    """Return where a recipe's first weights are: none, imagenet, package or a file.
+
+    Raises:
+        TrainingError: they are those of a recipe that has not been trained, or no file.
+    """
+    if recipe.init in ("none", "imagenet", "package"):
+        return recipe.init
+    path = models_folder / f"{recipe.init}.weights.h5"
+    if recipe.init in RECIPES:
+        if path.is_file():
+            return path
+        raise TrainingError(
+            f"expected first weights at {path}; they are not there; run: python "
+            f"DICTA2021/train_siamese.py --recipe {recipe.init} ..., or begin with --init none"
+        )
+    if Path(recipe.init).is_file():
+        return Path(recipe.init)
+    raise TrainingError(f"expected a weight file to begin with; {recipe.init} is not there")
+
+
+def compile_model(model, recipe: Recipe, loss) -> None:
+    """Compile a model with a recipe's optimiser and schedule."""
+    import keras
+
+    rate: object = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        warm_up = min(recipe.warm_up, recipe.steps // 2)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warm_up else recipe.learning_rate,
+            recipe.steps - warm_up,
+            warmup_target=recipe.learning_rate if warm_up else None,
+            warmup_steps=warm_up,
+        )
+    elif recipe.schedule != "constant":
+        raise UserError(f"expected a schedule constant or cosine; {recipe.schedule!r} came")
+    kinds = {
+        "adam": keras.optimizers.Adam,
+        "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9),
+    }
+    if recipe.optimizer not in kinds:
+        raise UserError(f"expected an optimizer adam or sgd; {recipe.optimizer!r} came")
+    model.compile(kinds[recipe.optimizer](rate), loss)
+
+
+def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> int:
+    """Train, or go on with training; see the module."""
+    recipe = resolve(arguments)
+    from reproduction import devices
+
+    devices.prepare(arguments.seed, arguments.precision)
+    output = arguments.output or Path("runs") / f"{arguments.recipe}-{arguments.seed}"
+    training, held_out, overlap = choose_faces(arguments, recipe)
+    print(
+        f"{len(by_person(training))} people, {sum(bool(f.person) for f in training)} pictures; "
+        f"{sum(not f.person for f in training)} pictures of nobody named; held out: "
+        f"{len(held_out)} people, {sum(map(len, held_out.values()))} pictures"
+    )
+    kinds = {
+        "logit": _pair_training,
+        "contrastive": _pair_training,
+        "distillation": _distillation,
+        "momentum": _momentum,
+    }
+    with devices.distributed(arguments.distribute) as where:
+        model, make, validate, save = kinds[recipe.loss](arguments, recipe, training, held_out)
+        run_of = (recipe, output, overlap, where)
+        return _fit(arguments, argv, *run_of, model, make, validate, save)
+
+
+def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate, save) -> int:
+    from reproduction.training import Batches, best_epoch, draw_curves, fit, open_run
+
+    settings = {
+        "recipe": arguments.recipe,
+        "seed": arguments.seed,
+        "limit": arguments.limit,
+        "base_folder": arguments.base_folder,
+        "test_datasets": tuple(arguments.test_datasets),
+        "precision": arguments.precision,
+        **{k: v for k, v in recipe._asdict().items() if k != "augmentation"},
+        "augmentation": {k: _listed(v) for k, v in recipe.augmentation._asdict().items()},
+        "left_out": sorted({*overlap.same_name, *overlap.near}),
+    }
+    run = open_run(output, settings, ("tensorflow", "dlib-bin"))
+    if not run.history and where.number == 0:
+        before = validate()
+        print("before training: " + ", ".join(f"{n} {value:.4f}" for n, value in before.items()))
+        write_file(
+            output / "before.csv", f"{','.join(before)}\n{','.join(map(repr, before.values()))}\n"
+        )
+    epochs = max(1, recipe.steps // recipe.epoch_steps)
+    batches = Batches(make, min(recipe.steps, recipe.epoch_steps), arguments.workers)
+    history = fit(
+        model,
+        batches,
+        run,
+        epochs,
+        validate,
+        save,
+        "val_eer",
+        patience=recipe.patience or None,
+        chief=where.number == 0,
+    )
+    if where.number:
+        return 0
+    best = history[best_epoch(history, "val_eer", "min")]
+    draw_curves(history, output / "curves.png", f"{arguments.recipe}, seed {arguments.seed}")
+    kept = arguments.models_folder / f"{arguments.recipe}.weights.h5"
+    write_file(kept, (output / "best.weights.h5").read_bytes())
+    manifest = arguments.base_folder / "manifest.csv"
+    description = provenance.describe(
+        provenance.typed("DICTA2021/train_siamese.py", argv),
+        settings,
+        {f"{arguments.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
+        arguments.seed,
+        ("keras", "tensorflow", "numpy", "dlib-bin"),
+    )
+    description["validation"] = best
+    description["seconds"] = sum(row["seconds"] for row in history)
+    provenance.write_meta(kept, description)
+    print(
+        f"best of {len(history)} validations: number {int(best['epoch'])}, EER "
+        f"{best['val_eer']:.4f} on people held out; {output}/best.weights.h5, also as {kept}"
+    )
+    return 0
+
+
+def _listed(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _pair_training(arguments, recipe, training, held_out):
+    """Pairs through a network of two inputs; the head's logit, or the distance of features."""
+    import keras
+    from keras import layers, ops
+
+    from DICTA2021 import losses
+    from DICTA2021.networks import build_network, embedding_model
+    from DICTA2021.published_weights import save_weights
+    from DICTA2021.training_batches import pair_batches
+
+    network = build_network(recipe.network, first_weights(recipe, arguments.models_folder))
+    vectors = embedding_model(network)
+    if recipe.network == "dlib":
+        from DICTA2021.dlib_network import freeze_stages
+
+        freeze_stages(network, recipe.frozen)
+        preparation = embeddings.chip_preparation("A")
+    else:
+        preparation = embeddings.picture_preparation(recipe.preprocessing, recipe.network)
+    if recipe.loss == "logit":
+        model, loss = keras.Model(network.inputs, network.outputs), losses.logit_loss()
+    else:
+        sides = [keras.Input(vectors.input_shape[1:], name=side) for side in ("a", "b")]
+        delta = layers.Subtract()([vectors(side) for side in sides])
+        distance = ops.sqrt(ops.sum(ops.square(delta), axis=1, keepdims=True) + 1e-8)
+        model, loss = keras.Model(sides, distance), losses.contrastive_loss()
+    hard = None
+    if recipe.hard:
+        training = [face for face in training if face.person]
+        hard = mine_hard_pairs(vectors, training, preparation)
+    make = pair_batches(
+        training,
+        recipe.batch,
+        recipe.augmentation,
+        preparation,
+        arguments.seed,
+        hard,
+        recipe.hard,
+    )
+    compile_model(model, recipe, loss)
+    validate = picture_validation(
+        vectors, some_pictures(held_out, VALIDATION_PICTURES), preparation
+    )
+    return model, make, validate, lambda path: save_weights(network, path)
+
+
+def mine_hard_pairs(vectors, faces: Sequence[TrainingFace], preparation: embeddings.Preparation):
+    """Find each face's hardest partners by the vectors of the first weights, published masks.
+
+    Raises:
+        TrainingError: a picture cannot be read.
+    """
+    from DICTA2021.training_batches import HardPairs
+
+    def side(masked: bool) -> np.ndarray:
+        found = []
+        for start in range(0, len(faces), 64):
+            prepared = []
+            for face in faces[start : start + 64]:
+                try:
+                    picture = read_picture(face.path)
+                except PictureError as error:
+                    raise TrainingError(f"{face.path}: {error}") from None
+                if masked:
+                    picture = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
+                known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
+                prepared.append(preparation.prepare(picture, known))
+            found.append(vectors.predict(np.stack(prepared), verbose=0).astype(np.float32))
+        return np.concatenate(found)
+
+    return HardPairs(side(False), side(True), [face.person for face in faces])
+
+
+def _distillation(arguments, recipe, training, held_out):
+    """Chips of painted views through the dlib network; the teacher is the network as pip has it."""
+    import keras
+
+    from DICTA2021 import losses
+    from DICTA2021.dlib_network import dlib_network, freeze_stages
+    from DICTA2021.published_weights import save_weights
+    from DICTA2021.training_batches import distillation_batches
+    from DICTA2021.view_bank import build_bank
+
+    bank = build_bank(
+        training,
+        recipe.augmentation,
+        recipe.views,
+        recipe.alignments,
+        arguments.cache,
+        VIEWS_SEED,
+        arguments.jobs,
+    )
+    found = embed_plain(training, arguments.cache)
+    for index, reason in list(found.failures.items())[:1]:
+        print(
+            f"{len(found.failures)} pictures cannot be read and are left out, the first is "
+            f"{training[index].place}: {reason}",
+            file=sys.stderr,
+        )
+    usable = bank.usable & (found.rows >= 0)
+    teachers = found.vectors[found.rows]
+    names = sorted(by_person(training))
+    number = {name: i for i, name in enumerate(names)}
+    people = np.array([number.get(face.person, losses.NOBODY) for face in training])
+    centroids = np.stack([teachers[usable & (people == i)].mean(axis=0) for i in range(len(names))])
+    student = dlib_network(first_weights(recipe, arguments.models_folder))
+    freeze_stages(student, recipe.frozen)
+    model = keras.Model(student.inputs, student.outputs)
+    loss = losses.distillation_loss(centroids, recipe.identity, recipe.rivals, recipe.sharpness)
+    compile_model(model, recipe, loss)
+    make = distillation_batches(
+        bank._replace(usable=usable),
+        teachers,
+        people,
+        recipe.batch,
+        recipe.plain,
+        recipe.augmentation,
+        arguments.seed,
+    )
+    held = some_pictures(held_out, VALIDATION_PICTURES)
+    validate = chip_validation(student, held)
+    return model, make, validate, lambda path: save_weights(student, path)
+
+
+def _momentum(arguments, recipe, training, held_out):
+    """Two views of each picture; the encoder alone is kept, as the Siamese network's features."""
+    import keras
+
+    from DICTA2021.momentum_contrast import MomentumContrast
+    from DICTA2021.networks import build_network, embedding_model
+    from DICTA2021.published_weights import save_weights
+    from DICTA2021.training_batches import view_batches
+
+    encoder = embedding_model(
+        build_network(recipe.network, first_weights(recipe, arguments.models_folder))
+    )
+    sides = [keras.Input(encoder.input_shape[1:], name=side) for side in ("query", "key")]
+    contrast = MomentumContrast(
+        encoder,
+        queue=max(recipe.batch, recipe.queue),
+        temperature=recipe.temperature,
+        momentum=recipe.momentum,
+    )
+    model = keras.Model(sides, contrast(sides))
+    compile_model(model, recipe, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    preparation = embeddings.picture_preparation(recipe.preprocessing, recipe.network)
+    make = view_batches(training, recipe.batch, recipe.augmentation, preparation, arguments.seed)
+    held = some_pictures(held_out, VALIDATION_PICTURES)
+    validate = picture_validation(encoder, held, preparation)
+    return model, make, validate, lambda path: save_weights(encoder, path)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 done, 2 wrong usage or something missing."""
+    return end_cleanly(lambda: train(parse_arguments(argv), argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""The batches of each kind of training, every one a pure function of seed, epoch and step."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from DICTA2021.augmentation import Augmentation, paint_random_mask, vary
+from DICTA2021.embeddings import Picture, Preparation
+from DICTA2021.losses import NOBODY
+from DICTA2021.training_faces import TrainingError, TrainingFace, by_person
+from DICTA2021.view_bank import Bank
+from mask_utils.images import PictureError, read_picture
+
+Make = Callable[[int, int], tuple]
+
+HARD_CHOICES = 5  # hard pairs are drawn among so many of the hardest
+
+
+def masked_and_plain(
+    face: TrainingFace,
+    masked: bool,
+    augmentation: Augmentation,
+    preparation: Preparation,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Read a picture, paint a mask where one is asked for, vary it, prepare it for the network.
+
+    Raises:
+        PictureError: the picture cannot be read.
+    """
+    picture = read_picture(face.path)
+    if masked:
+        picture = paint_random_mask(picture, face.face, augmentation, generator)
+    picture = vary(picture, augmentation, generator)
+    return preparation.prepare(picture, Picture(face.path, face.face.landmarks, face.face.box))
+
+
+class HardPairs:
+    """The hardest partners of each face: genuine ones that look unlike, impostors that look alike.
+
+    genuine, impostor: int (n, HARD_CHOICES), numbers of faces, hardest first; NOBODY where there
+    are fewer.
+    """
+
+    def __init__(self, unmasked: np.ndarray, masked: np.ndarray, people: Sequence[str]):
+        """Mine them from vectors (n, d) of the faces unmasked and masked, smaller distance = alike.
+
+        Args:
+            unmasked, masked: float32 (n, d), in the order of the faces.
+            people: whose face each is.
+        """
+        names = np.array(people)
+        squares = (masked.astype(np.float64) ** 2).sum(axis=1)
+        self.genuine = np.full((len(names), HARD_CHOICES), NOBODY)
+        self.impostor = np.full((len(names), HARD_CHOICES), NOBODY)
+        for i, vector in enumerate(unmasked.astype(np.float64)):
+            distances = squares - 2 * masked @ vector
+            own = np.flatnonzero(names == names[i])
+            own = own[own != i]
+            hardest = own[np.argsort(-distances[own], kind="stable")][:HARD_CHOICES]
+            self.genuine[i, : len(hardest)] = hardest
+            others = np.flatnonzero(names != names[i])
+            few = others[np.argsort(distances[others], kind="stable")][:HARD_CHOICES]
+            self.impostor[i, : len(few)] = few
+
+
+def pair_batches(
+    faces: Sequence[TrainingFace],
+    batch: int,
+    augmentation: Augmentation,
+    preparation: Preparation,
+    seed: int,
+    hard: HardPairs | None = None,
+    hard_share: float = 0.0,
+) -> Make:
+    """Draw pairs: genuine and impostor alternating, masked against unmasked, both ways in turn.
+
+    Args:
+        faces: of people; those of nobody are not used.
+        batch: pairs.
+        augmentation: of the masks and the pictures.
+        preparation: see DICTA2021.embeddings.
+        seed: decides, with epoch and step.
+        hard, hard_share: the hard partners, and the share of pairs that take one.
+
+    Returns:
+        (epoch, step) -> ([references, probes] float32 (batch, side, side, 3), labels (batch, 1)).
+
+    Raises:
+        TrainingError: fewer than two people.
+
+    Source: DICTA2021 paper, section on training.
+    """
+    people = by_person(faces)
+    names = sorted(people)
+    if len(names) < 2:
+        raise TrainingError(f"expected at least two people to train on; {len(names)} came")
+    number = {face.place: i for i, face in enumerate(faces)}
+
+    def partner(face: TrainingFace, genuine: bool, generator: np.random.Generator) -> TrainingFace:
+        if hard is not None and generator.random() < hard_share:
+            choices = (hard.genuine if genuine else hard.impostor)[number[face.place]]
+            choices = choices[choices != NOBODY]
+            if len(choices):
+                return faces[choices[generator.integers(len(choices))]]
+        if genuine:
+            own = people[face.person]
+            others = [other for other in own if other.place != face.place] or own
+            return others[generator.integers(len(others))]
+        at = int(generator.integers(len(names) - 1))
+        other = names[at + (at >= names.index(face.person))]
+        return people[other][generator.integers(len(people[other]))]
+
+    def pair(i: int, generator: np.random.Generator) -> tuple[list[np.ndarray], float]:
+        genuine, masked_reference = i % 2 == 0, i % 4 >= 2
+        for _ in range(100):
+            person = people[names[generator.integers(len(names))]]
+            reference = person[generator.integers(len(person))]
+            probe = partner(reference, genuine, generator)
+            try:
+                sides = [
+                    masked_and_plain(face, masked, augmentation, preparation, generator)
+                    for face, masked in (
+                        (reference, masked_reference),
+                        (probe, not masked_reference),
+                    )
+                ]
+            except PictureError:
+                continue  # drawn again; training names the unreadable pictures before it begins
+            return sides, float(genuine)
+        raise TrainingError("expected readable pictures; 100 pairs in turn could not be read")
+
+    def make(epoch: int, step: int) -> tuple:
+        generator = np.random.default_rng((seed, epoch, step))
+        pairs = [pair(i, generator) for i in range(batch)]
+        sides = tuple(np.stack([sides[side] for sides, _ in pairs]) for side in (0, 1))
+        return sides, np.array([[label] for _, label in pairs], np.float32)
+
+    return make
+
+
+def distillation_batches(
+    bank: Bank,
+    teachers: np.ndarray,
+    people: np.ndarray,
+    batch: int,
+    plain: float,
+    augmentation: Augmentation,
+    seed: int,
+) -> Make:
+    """Draw chips of painted views, and for each what the teacher says of the plain face.
+
+    Args:
+        bank: of view_bank.build_bank.
+        teachers: float32 (faces, d).
+        people: int (faces,), number of the person or NOBODY.
+        batch: chips.
+        plain: share of unmasked ones.
+        augmentation: how the chips are varied.
+        seed: decides, with epoch and step.
+
+    Returns:
+        (epoch, step) -> (chips float32 (batch, 150, 150, 3), targets float32 (batch, d + 1)); see
+        losses.distillation_loss.
+    """
+    usable = np.flatnonzero(bank.usable)
+    targets = np.concatenate([teachers, people[:, None]], axis=1).astype(np.float32)
+    views = bank.chips.shape[1] - 1
+
+    def make(epoch: int, step: int) -> tuple:
+        generator = np.random.default_rng((seed, epoch, step))
+        faces = usable[generator.choice(len(usable), batch, replace=batch > len(usable))]
+        chips = []
+        for face in faces:
+            masked = generator.random() >= plain
+            view = 1 + int(generator.integers(views)) if masked else 0
+            chips.append(vary(bank.chips[face, view], augmentation, generator))
+        return np.stack(chips).astype(np.float32), targets[faces]
+
+    return make
+
+
+def view_batches(
+    faces: Sequence[TrainingFace],
+    batch: int,
+    augmentation: Augmentation,
+    preparation: Preparation,
+    seed: int,
+) -> Make:
+    """Draw two views of each picture, masked or not at random, for momentum contrast.
+
+    Returns:
+        (epoch, step) -> ([queries, keys] float32 (batch, side, side, 3), zeros (batch, 1): the
+        right key is the first of its row).
+
+    Source: He et al. 2020, Momentum contrast.
+    """
+
+    def view(face: TrainingFace, generator: np.random.Generator) -> np.ndarray:
+        masked = bool(generator.random() < 0.5)
+        return masked_and_plain(face, masked, augmentation, preparation, generator)
+
+    def make(epoch: int, step: int) -> tuple:
+        generator = np.random.default_rng((seed, epoch, step))
+        queries, keys = [], []
+        for _ in range(100 * batch):
+            if len(queries) == batch:
+                break
+            face = faces[generator.integers(len(faces))]
+            try:
+                both = [view(face, generator) for _ in range(2)]
+            except PictureError:
+                continue  # drawn again
+            queries.append(both[0])
+            keys.append(both[1])
+        else:
+            raise TrainingError("expected readable pictures; hardly any could be read")
+        return (np.stack(queries), np.stack(keys)), np.zeros((batch, 1), np.int32)
+
+    return make

@@ -1,0 +1,122 @@
+"""Views painted ahead: every face's plain chip and some masked ones, in one file mapped to memory.
+
+Painting cloth and predicting landmarks cost more than a training step spends on a picture, so the
+views that the dlib network trains on are made once, in all processes, and kept under a key of all
+that decides them. The loader then only picks, mirrors and moves.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+from tqdm import tqdm
+
+from DICTA2021.augmentation import Augmentation, paint_random_mask
+from DICTA2021.embeddings import CHIP_SIZE, aligned_chip
+from DICTA2021.training_faces import TrainingFace
+from mask_utils.files import whole_file
+from mask_utils.images import PictureError, read_picture
+from mask_utils.landmarks import predict_landmarks
+from mask_utils.masking import picture_generator
+
+_FORMAT = "1"  # raise it when the same key would stand for other pixels
+_CHUNK = 16  # faces a process takes at a time
+
+
+class Bank(NamedTuple):
+    """Chips of faces.
+
+    chips: uint8 (faces, 1 + views, 150, 150, 3), RGB, mapped to memory; view 0 is the plain face,
+    aligned by its own landmarks. usable: bool (faces,), False where the picture could not be read
+    and its chips are black.
+    """
+
+    chips: np.ndarray
+    usable: np.ndarray
+
+
+def build_bank(
+    faces: Sequence[TrainingFace],
+    augmentation: Augmentation,
+    views: int,
+    alignments: Sequence[str],
+    folder: Path,
+    seed: int,
+    jobs: int = -1,
+) -> Bank:
+    """Paint masked views of faces, or find them painted before.
+
+    Args:
+        faces: of training_faces.read_faces.
+        augmentation: looks of the masks; the other changes are made later, by `vary`.
+        views: masked views of each face.
+        alignments: of the views in turn: "A" by the unmasked picture's landmarks, "B" by those
+            predicted on the masked picture in the face's box.
+        folder: where the file is kept, about 68 kB a chip.
+        seed: decides, with each picture's place, what is painted.
+        jobs: processes, -1 for one each core.
+
+    Returns:
+        The bank, in the order of the faces.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    key = _key(faces, augmentation, views, alignments, seed)
+    path = Path(folder) / f"views-{key}.npy"
+    if not path.is_file():
+        shape = (len(faces), 1 + views, CHIP_SIZE, CHIP_SIZE, 3)
+        chunks = [faces[i : i + _CHUNK] for i in range(0, len(faces), _CHUNK)]
+        work = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=1)(
+            joblib.delayed(_paint)(chunk, augmentation, views, tuple(alignments), seed)
+            for chunk in chunks
+        )
+        with whole_file(path) as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            with tqdm(total=len(faces), desc="painting views", unit="face") as progress:
+                for chips in work:
+                    file.write(chips.tobytes())
+                    progress.update(len(chips))
+    chips = np.load(path, mmap_mode="r", allow_pickle=False)
+    return Bank(chips, chips[:, 0, ::15, ::15].any(axis=(1, 2, 3)))
+
+
+def _key(faces, augmentation, views, alignments, seed) -> str:
+    settings = (
+        _FORMAT,
+        augmentation._replace(flip=0, shift=0, turn=0, zoom=0, light=0, contrast=0),
+    )
+    digest = hashlib.sha256(repr((*settings, views, tuple(alignments), seed)).encode())
+    for face in faces:
+        digest.update(os.fsencode(face.place) + b"\0" + face.sha256.encode())
+        digest.update(np.asarray([*face.face.box, *face.face.landmarks.ravel()], "<f8").tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _paint(
+    faces: Sequence[TrainingFace],
+    augmentation: Augmentation,
+    views: int,
+    alignments: tuple[str, ...],
+    seed: int,
+) -> np.ndarray:
+    chips = np.zeros((len(faces), 1 + views, CHIP_SIZE, CHIP_SIZE, 3), np.uint8)
+    for face, row in zip(faces, chips, strict=True):
+        try:
+            picture = read_picture(face.path)
+        except PictureError:
+            continue  # black: Bank.usable says so, and the training names the picture
+        row[0] = aligned_chip(picture, face.face.landmarks)
+        generator = picture_generator(seed, face.place)
+        for view in range(views):
+            masked = paint_random_mask(picture, face.face, augmentation, generator)
+            landmarks = face.face.landmarks
+            if alignments[view % len(alignments)] == "B":
+                landmarks = predict_landmarks(masked, face.face.box)
+            row[1 + view] = aligned_chip(masked, landmarks)
+    return chips

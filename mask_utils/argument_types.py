@@ -1,0 +1,32 @@
+"""Types of command-line arguments, for argparse; they import nothing heavy."""
+
+import argparse
+
+LARGEST_SEED = 2**32 - 1
+"""The largest that NumPy and every backend of Keras take."""
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0."""
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a whole number above 0; {text!r} came")
+
+
+def seed_number(text: str) -> int:
+    """Return the seed of a random generator: a whole number from 0 to LARGEST_SEED."""
+    if text.isdecimal() and int(text) <= LARGEST_SEED:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"expected a whole number from 0 to {LARGEST_SEED:,}; {text!r} came"
+    )
+
+
+def job_count(text: str) -> int:
+    """Return a number of processes: not 0, and -1 for as many as there are cores."""
+    try:
+        if int(text) != 0:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; {text!r} came")

@@ -1,0 +1,78 @@
+"""Tables of models run here: what stands in the READMEs is what the results hold."""
+
+import json
+import shutil
+
+import pytest
+
+from DICTA2021 import fill_run_here_tables
+from mask_utils.errors import UserError, end_cleanly
+from reproduction.provenance import REPOSITORY
+
+HEADER = (
+    "pairs,dataset,model,impostor,genuine,EER,low,high,FMR100,FMR1000,ZeroFMR,FTE,FTA,"
+    "EER_failures_as_non_matches"
+)
+MARKERS = "# T\n\n<!-- run-here:begin -->\nold\n<!-- run-here:end -->\n\nby hand\n"
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    rows = ["probe,lfw,dlib A,596,592,0.1288,0.1086,0.1505,0.5068,0.78,0.78,0.007,0.01,0.1342"]
+    rows += ["probe,lfw,dlib B,1,0,–,–,–,–,–,–,0.7,0.9,–"]
+    meta = {"command": "python evaluate_model.py --x", "hardware": "a chip, 2 cores",
+            "code": {"commit": "0123456789", "dirty": True}}  # fmt: skip
+    for name in fill_run_here_tables.TITLES:
+        (folder / f"{name}.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+        (folder / f"{name}.meta.json").write_text(json.dumps(meta))
+    (tmp_path / "DICTA2021").mkdir()
+    for name in ("README.md", "DICTA2021/README.md"):
+        (tmp_path / name).write_text(MARKERS)
+    return folder
+
+
+def run(results):
+    command = ["--results", str(results), "--output", str(results.parent)]
+    return end_cleanly(lambda: fill_run_here_tables.main(command))
+
+
+def test_tables_come_with_command_hardware_and_code(results):
+    assert run(results) == 0
+    line = (
+        "Run here: `python evaluate_model.py --x`, on a chip, 2 cores, code 0123456 with changes."
+    )
+    overview = (results.parent / "README.md").read_text()
+    assert overview.count("| lfw | probe | dlib A | 0.1288 [0.1086, 0.1505] | 0.01 |") == 2
+    assert "dlib B" not in overview  # no error rate: in the table that says why, not here
+    assert overview.count(line) == 2 and overview.endswith("\n\nby hand\n")
+    detailed = (results.parent / "DICTA2021" / "README.md").read_text()
+    assert detailed.count(line) == detailed.count("#### ") == 3
+    assert "| probe | dlib B | 1 | 0 | – [–, –] | – | 0.7 | 0.9 | – |" in detailed
+
+
+def test_what_is_missing_is_one_line(results, capsys):
+    (results / "rmfrd_dlib.meta.json").write_text("{")
+    assert run(results) == 2
+    (results / "rmfrd_dlib.csv").unlink()
+    assert run(results) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2 and all("evaluate_model.py --name rmfrd_dlib" in e for e in errors)
+    assert "old" in (results.parent / "README.md").read_text()
+
+
+def test_no_markers_is_wrong_usage(results):
+    for name in ("README.md", "DICTA2021/README.md"):
+        (results.parent / name).write_text("# T\n")
+    with pytest.raises(UserError, match="expected the markers"):
+        fill_run_here_tables.main(["--results", str(results), "--output", str(results.parent)])
+
+
+def test_committed_tables_are_those_of_the_committed_results(tmp_path):
+    (tmp_path / "DICTA2021").mkdir()
+    for name in ("README.md", "DICTA2021/README.md"):
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    assert fill_run_here_tables.main(["--output", str(tmp_path)]) == 0
+    for name in ("README.md", "DICTA2021/README.md"):
+        assert (tmp_path / name).read_text() == (REPOSITORY / name).read_text(), name

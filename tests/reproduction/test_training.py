@@ -1,0 +1,150 @@
+"""The training loop on a network of two layers: kill, go on, refuse."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from reproduction import devices, training
+from reproduction.training import Batches, RunError
+
+
+def small_network():
+    keras.utils.set_random_seed(3)
+    x = keras.Input((4,))
+    y = keras.layers.Dropout(0.3)(keras.layers.Dense(8, activation="relu", name="a")(x))
+    model = keras.Model(x, keras.layers.Dense(1, name="b")(y))
+    schedule = keras.optimizers.schedules.CosineDecay(0.05, 40)
+    model.compile(keras.optimizers.Adam(schedule), "mse")
+    return model
+
+
+def make(epoch, step):
+    x = np.random.default_rng((7, epoch, step)).normal(size=(16, 4)).astype(np.float32)
+    return x, x.sum(axis=1, keepdims=True)
+
+
+def train(folder, epochs, stop_after=None, **options):
+    """Train to an epoch; stop_after: raise as if killed, in the validation of that epoch."""
+    model = small_network()
+    run = training.open_run(folder, {"rate": 0.05})
+
+    def validate():
+        if stop_after is not None and len(run.history) == stop_after:
+            raise KeyboardInterrupt
+        x, y = make(99, 0)
+        return {"error": float(np.mean((model.predict(x, verbose=0) - y) ** 2))}
+
+    history = training.fit(
+        model,
+        Batches(make, 5),
+        run,
+        epochs,
+        validate,
+        save_best=lambda path: model.save_weights(path),
+        monitor="error",
+        verbose=0,
+        **options,
+    )
+    return model, history
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
+    whole, history = train(tmp_path / "whole", 4)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "cut", 4, stop_after=2)
+    assert len(training.read_history(tmp_path / "cut" / "history.csv")) == 2
+    again, rows = train(tmp_path / "cut", 4)
+    assert training.weights_digest(again) == training.weights_digest(whole)
+    without_times = [{k: v for k, v in row.items() if k not in training.TIMES} for row in rows]
+    assert without_times == [
+        {k: v for k, v in row.items() if k not in training.TIMES} for row in history
+    ]
+    steps = (tmp_path / "cut" / "steps.csv").read_text()
+    assert steps == (tmp_path / "whole" / "steps.csv").read_text()
+    assert steps.count("\n") == 1 + 4 * 5
+    assert [path.name for path in (tmp_path / "cut").glob("last-*")] == ["last-0004.npz"]
+    assert history[-1]["error"] < history[0]["error"]
+
+
+def test_best_weights_are_those_of_the_best_epoch(tmp_path):
+    model, history = train(tmp_path / "run", 6)
+    best = training.best_epoch(history, "error", "min")
+    model.load_weights(tmp_path / "run" / "best.weights.h5")
+    x, y = make(99, 0)
+    error = np.mean((model.predict(x, verbose=0) - y) ** 2)
+    assert error == pytest.approx(min(row["error"] for row in history), rel=1e-6)
+    assert history[best]["error"] == min(row["error"] for row in history)
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    train(tmp_path / "run", 2)
+    before = (tmp_path / "run" / "last-0002.npz").read_bytes()
+    _, history = train(tmp_path / "run", 2)
+    assert len(history) == 2 and (tmp_path / "run" / "last-0002.npz").read_bytes() == before
+
+
+def test_patience_ends_a_run_and_holds_when_it_is_started_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "is_better", lambda value, best, mode: np.isinf(best))
+    _, history = train(tmp_path / "run", 9, patience=2)
+    assert len(history) == 3
+    _, history = train(tmp_path / "run", 9, patience=2)
+    assert len(history) == 3
+
+
+def test_other_settings_and_other_folders_are_refused(tmp_path):
+    train(tmp_path / "run", 1)
+    with pytest.raises(RunError, match=r"a run with rate = 0\.05; 0\.1 came"):
+        training.open_run(tmp_path / "run", {"rate": 0.1})
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    with pytest.raises(RunError, match="something else"):
+        training.open_run(tmp_path / "full", {})
+    stored = json.loads((tmp_path / "run" / "arguments.json").read_text())
+    assert stored["settings"] == {"rate": 0.05} and stored["versions"]["keras"]
+
+
+def test_a_damaged_state_is_refused_with_what_to_do(tmp_path):
+    train(tmp_path / "run", 1)
+    (tmp_path / "run" / "last-0001.npz").write_bytes(b"PK\x03\x04 no more")
+    with pytest.raises(RunError, match="begin again"):
+        train(tmp_path / "run", 2)
+
+
+def test_a_loss_that_is_no_number_is_refused_and_not_kept(tmp_path):
+    model = small_network()
+    run = training.open_run(tmp_path / "run", {})
+    bad = Batches(lambda epoch, step: (np.full((2, 4), np.nan, np.float32), np.zeros((2, 1))), 2)
+    with pytest.raises(RunError, match="loss became nan"):
+        training.fit(model, bad, run, 1, dict, lambda path: None, "loss", verbose=0)
+    assert not (tmp_path / "run" / "history.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "mode", "index"),
+    [([3, 1, 1, 2], "min", 1), ([3, 1, 3], "max", 0), ([np.nan], "min", -1), ([], "max", -1)],
+)
+def test_best_epoch(values, mode, index):
+    assert training.best_epoch([{"x": v} for v in values], "x", mode) == index
+
+
+def test_names_of_devices_are_checked():
+    with pytest.raises(devices.UserError, match="expected a precision"):
+        devices.prepare(1, "float8")
+    with (
+        pytest.raises(devices.UserError, match="expected one of"),
+        devices.distributed("everywhere"),
+    ):
+        pass
+    with devices.distributed("none") as found:
+        assert (found.hosts, found.number) == (1, 0)
+
+
+def test_hosts_without_names_are_refused(monkeypatch):
+    for name in ("TF_CONFIG", "SLURM_STEP_NODELIST"):
+        monkeypatch.delenv(name, raising=False)
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("this is TensorFlow's part")
+    with pytest.raises(devices.UserError, match="TF_CONFIG"), devices.distributed("hosts"):
+        pass
