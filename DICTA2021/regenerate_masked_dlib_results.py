@@ -207,7 +207,9 @@ def test_lists(
     rows, replicates, results = [], [], []
     for shown, (matcher, models_folder) in models.items():
         scorer = repository_scorer(matcher, base_folder, models_folder, options)
-        result, comparisons = evaluate(scorer, shown, lists, dataset, None, arguments.seed)
+        result, comparisons = evaluate(
+            scorer, shown, lists, dataset, None, arguments.seed, base_folder
+        )
         rows.append(_row(name, shown, result, result.low, result.high))
         if shown.startswith("seed "):
             results.append(result)

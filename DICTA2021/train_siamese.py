@@ -562,9 +562,24 @@ def _distillation(arguments, recipe, training, held_out):
         recipe.augmentation,
         arguments.seed,
     )
-    held = some_pictures(held_out, VALIDATION_PICTURES)
-    validate = chip_validation(student, held)
-    return model, make, validate, lambda path: save_weights(student, path)
+    first, kept = student.get_weights(), dlib_network("none")
+
+    def blend() -> None:
+        """Set what is tested and kept between the first weights and those of now."""
+        pairs = zip(first, student.get_weights(), strict=True)
+        kept.set_weights([old + recipe.blend * (new - old) for old, new in pairs])
+
+    measure = chip_validation(kept, some_pictures(held_out, VALIDATION_PICTURES))
+
+    def validate() -> dict[str, float]:
+        blend()
+        return measure()
+
+    def save(path: Path) -> None:
+        blend()
+        save_weights(kept, path)
+
+    return model, make, validate, save
 
 
 def _momentum(arguments, recipe, training, held_out):
