@@ -51,12 +51,17 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, make: Callable[[int, int], tuple], steps: int, workers: int = 2):
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         self.make, self.steps, self.epoch = make, steps, 0
+        self.problem: Exception | None = None
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> tuple:
-        return self.make(self.epoch, step)
+        try:
+            return self.make(self.epoch, step)
+        except Exception as problem:
+            self.problem = problem  # `fit` raises it; TensorFlow makes one of its own of it
+            raise
 
 
 class Run(NamedTuple):
@@ -171,7 +176,7 @@ def fit(
 
     Raises:
         RunError: the last state of the folder lacks or does not fit, or the loss is not a number
-            any more. ValueError: no such figure.
+            any more. ValueError: no such figure. What making a batch raises.
     """
     record = _Record(batches, run, validate, save_best, monitor, mode, patience, chief)
     if run.history:
@@ -182,14 +187,19 @@ def fit(
     if keras.backend.backend() == "tensorflow" and chief:
         log = run.folder / "tensorboard"
         callbacks.append(keras.callbacks.TensorBoard(log, write_graph=False))
-    model.fit(
-        batches,
-        initial_epoch=len(run.history),
-        epochs=epochs,
-        callbacks=callbacks,
-        shuffle=False,  # the order of batches is the epoch's own
-        verbose=verbose,
-    )
+    try:
+        model.fit(
+            batches,
+            initial_epoch=len(run.history),
+            epochs=epochs,
+            callbacks=callbacks,
+            shuffle=False,  # the order of batches is the epoch's own
+            verbose=verbose,
+        )
+    except Exception:
+        if batches.problem is not None:
+            raise batches.problem from None
+        raise
     return run.history
 
 

@@ -1,4 +1,4 @@
-"""Two pictures compared by the real command; the model trained here by random weights in float16."""
+"""Two pictures compared by the real command; the model trained here by weights in float16."""
 
 import json
 

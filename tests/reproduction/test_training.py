@@ -121,6 +121,59 @@ def test_a_loss_that_is_no_number_is_refused_and_not_kept(tmp_path):
     assert not (tmp_path / "run" / "history.csv").exists()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("step", [0, 3])
+def test_what_making_a_batch_raises_reaches_the_user(tmp_path, workers, step):
+    def bad(epoch, at):
+        if at == step:
+            raise RunError("one clear line")
+        return make(epoch, at)
+
+    run = training.open_run(tmp_path / "run", {})
+    with pytest.raises(RunError, match="^one clear line$"):
+        training.fit(
+            small_network(), Batches(bad, 5, workers), run, 1, dict, str, "loss", verbose=0
+        )
+    assert not (tmp_path / "run" / "history.csv").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_deliver_every_batch_of_every_epoch_in_order(tmp_path, workers):
+    """The loss is the batch's own number; Keras gives the mean of the epoch so far."""
+
+    def numbered(epoch, step):
+        return np.zeros((2, 1), np.float32), np.full((2, 1), 10 * epoch + step, np.float32)
+
+    x = keras.Input((1,))
+    model = keras.Model(x, keras.layers.Dense(1)(x))
+    model.compile(keras.optimizers.SGD(0.1), lambda y, p: keras.ops.mean(y) + 0 * keras.ops.sum(p))
+    run = training.open_run(tmp_path / "run", {})
+    training.fit(
+        model, Batches(numbered, 4, workers), run, 3, dict, lambda path: None, "loss", verbose=0
+    )
+    seen = [row["loss"] for row in training.read_history(run.folder / "steps.csv")]
+    means = [10 * epoch + sum(range(n + 1)) / (n + 1) for epoch in range(3) for n in range(4)]
+    assert seen == pytest.approx(means)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_goes_on_to_the_same_bits(tmp_path, policy):
+    """The scale of the loss is part of the state."""
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        whole, _ = train(tmp_path / "whole", 3)
+        train(tmp_path / "cut", 1)
+        again, _ = train(tmp_path / "cut", 3)
+        assert training.weights_digest(again) == training.weights_digest(whole)
+        with np.load(tmp_path / "cut" / "last-0003.npz") as cut:
+            with np.load(tmp_path / "whole" / "last-0003.npz") as state:
+                assert len(state.files) == len(cut.files)
+                for name in state.files:
+                    np.testing.assert_array_equal(state[name], cut[name])
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
 @pytest.mark.parametrize(
     ("values", "mode", "index"),
     [([3, 1, 1, 2], "min", 1), ([3, 1, 3], "max", 0), ([np.nan], "min", -1), ([], "max", -1)],
