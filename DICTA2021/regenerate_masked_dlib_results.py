@@ -306,7 +306,7 @@ def write_table(rows: Sequence[Row], stem: Path, title: str, description: dict) 
 
 def summary(rows: Sequence[Row], description: dict) -> str:
     """Return the table for the READMEs: off the shelf beside the mean of the seeds, as Markdown."""
-    header = ["pairs", "dlib off the shelf", "masked_dlib, mean [95 %]", "seeds", "FMR100", "FTA"]
+    header = ["pairs", "dlib off the shelf", "masked_dlib", "seeds", "FMR100", "FTA"]
     lines = []
     for name in dict.fromkeys(row.condition for row in rows):
         of_name = {row.model: row for row in rows if row.condition == name}
@@ -323,12 +323,13 @@ def summary(rows: Sequence[Row], description: dict) -> str:
             ]
         )
     seeds = sum(model.startswith("seed ") for model in {row.model for row in rows})
+    of = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
     return (
-        f"{tables.to_markdown(header, lines)}\n\nTrained here: exact EER on the 1,200 pairs of "
-        f"LFW's folds 1 and 2 (same network on both sides, {description['arguments']['faces']} face"
-        f" of each picture), mean of {seeds} seeds. A: chips by the unmasked picture's landmarks; "
-        f"B: by those predicted on the masked one. `{description['command']}`, on "
-        f"{description['hardware']}; every seed and interval: "
+        f"{tables.to_markdown(header, lines)}\n\nTrained here, {of}: exact EER with its 95 % "
+        "interval on the 1,200 pairs of LFW's folds 1 and 2, the same network on both sides, "
+        f"{description['arguments']['faces']} face of each picture; no pair is one photograph. A: "
+        "chips by the unmasked picture's landmarks; B: by those predicted on the masked one. "
+        f"`{description['command']}`, on {description['hardware']}; every interval: "
         "DICTA2021/results/masked_dlib.md."
     )
 
@@ -370,7 +371,7 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     description["hardware"] = provenance.hardware()
     title = "masked_dlib on LFW's official pairs and on real masks"
     write_table(rows, arguments.output / MODEL, title, description)
-    if arguments.conditions == "all" and len(arguments.seeds) > 1:
+    if arguments.conditions == "all":
         for page in PAGES:
             tables.fill_markers(page, summary(rows, description), MODEL)
     if others:

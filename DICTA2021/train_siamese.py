@@ -36,7 +36,7 @@ from DICTA2021.training_faces import (
 from mask_utils.argument_types import positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
-from mask_utils.images import PictureError, read_picture
+from mask_utils.images import PICTURE_FORMATS, PictureError, read_picture
 from mask_utils.landmark_cache import default_cache_file
 from mask_utils.masking import MaskSettings, mask_picture
 from mask_utils.options import new_parser
@@ -381,6 +381,13 @@ def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> i
         return _fit(arguments, argv, *run_of, model, make, validate, save)
 
 
+def keras_backend() -> str:
+    """The backend that Keras runs on."""
+    import keras
+
+    return keras.backend.backend()
+
+
 def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate, save) -> int:
     from reproduction.training import Batches, best_epoch, draw_curves, fit, open_run
 
@@ -422,13 +429,20 @@ def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate,
     kept = arguments.models_folder / f"{arguments.recipe}.weights.h5"
     write_file(kept, (output / "best.weights.h5").read_bytes())
     manifest = arguments.base_folder / "manifest.csv"
+    people = sum(
+        name in overlap.same_name or not _is_picture(name) for name in settings["left_out"]
+    )
+    # Names of a dataset's people and pictures stay in the run folder.
+    counts = {"people": people, "pictures": len(settings["left_out"]) - people}
     description = provenance.describe(
         provenance.typed("DICTA2021/train_siamese.py", argv),
-        settings,
+        settings | {"left_out": counts},
         {f"{arguments.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
         arguments.seed,
         ("keras", "tensorflow", "numpy", "dlib-bin"),
     )
+    description["backend"] = keras_backend()
+    description["hardware"] = provenance.hardware()
     description["validation"] = best
     description["seconds"] = sum(row["seconds"] for row in history)
     provenance.write_meta(kept, description)
@@ -437,6 +451,11 @@ def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate,
         f"{best['val_eer']:.4f} on people held out; {output}/best.weights.h5, also as {kept}"
     )
     return 0
+
+
+def _is_picture(name: str) -> bool:
+    """Whether a name of Overlap.near is that of a picture of nobody, not of a person."""
+    return Path(name).suffix.lower() in PICTURE_FORMATS
 
 
 def _listed(value):
