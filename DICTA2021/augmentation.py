@@ -1,0 +1,129 @@
+"""How training pictures are varied: masks of many looks, and small changes of the whole picture."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mask_utils.geometry import MASK_TYPES, mask_outline
+from mask_utils.landmarks import Face
+from mask_utils.overlay import paint_outline
+from mask_utils.texture import STYLES, paint_texture
+
+PUBLISHED_COLOR = (255, 255, 255)
+
+
+class Augmentation(NamedTuple):
+    """Strengths of what is done to a picture in training.
+
+    published: share of the masks that look like the published ones (type a, flat, white); the
+    others are drawn from types and styles, in random colours. patterned: share of those others
+    that carry a drawn pattern. flip: share of pictures that are mirrored. shift (share of the
+    side), turn (degrees), zoom, light and contrast (shares): largest change, both ways.
+    """
+
+    published: float = 1.0
+    types: tuple[str, ...] = MASK_TYPES
+    styles: tuple[str, ...] = STYLES
+    patterned: float = 0.2
+    flip: float = 0.5
+    shift: float = 0.0
+    turn: float = 0.0
+    zoom: float = 0.0
+    light: float = 0.0
+    contrast: float = 0.0
+
+
+def paint_random_mask(
+    picture: np.ndarray, face: Face, augmentation: Augmentation, generator: np.random.Generator
+) -> np.ndarray:
+    """Return a copy of a picture with a mask drawn at random on its face.
+
+    Args:
+        picture: uint8 (height, width, 3), RGB, 0-255.
+        face: box and landmarks in pixels.
+        augmentation: what to draw from.
+        generator: decides.
+
+    Returns:
+        uint8 (height, width, 3). A face too turned for an ellipse gets the published mask.
+    """
+    if generator.random() >= augmentation.published:
+        mask_type = augmentation.types[generator.integers(len(augmentation.types))]
+        style = augmentation.styles[generator.integers(len(augmentation.styles))]
+        color = tuple(int(value) for value in generator.integers(0, 256, 3))
+        pattern = None
+        if generator.random() < augmentation.patterned:
+            pattern = draw_pattern(generator)
+        try:
+            outline = mask_outline(face.landmarks, mask_type)
+        except ValueError:
+            pass
+        else:
+            if style == "flat" and pattern is None:
+                return paint_outline(picture, outline, color)
+            return paint_texture(picture, face.landmarks, outline, style, color, pattern, generator)
+    return paint_outline(picture, mask_outline(face.landmarks, "a"), PUBLISHED_COLOR)
+
+
+def draw_pattern(generator: np.random.Generator, size: int = 96) -> np.ndarray:
+    """Return cloth with stripes, checks, dots or flecks in two random colours.
+
+    Args:
+        generator: decides.
+        size: side in pixels.
+
+    Returns:
+        uint8 (size, size, 3), RGB.
+    """
+    ground, figure = generator.integers(0, 256, (2, 3))
+    y, x = np.mgrid[0:size, 0:size] / size
+    count = int(generator.integers(2, 9))
+    angle = generator.uniform(0, np.pi)
+    along = (x * np.cos(angle) + y * np.sin(angle)) * count
+    across = (y * np.cos(angle) - x * np.sin(angle)) * count
+    kind = ("stripes", "checks", "dots", "flecks")[generator.integers(4)]
+    if kind == "stripes":
+        on = along % 1 < 0.5
+    elif kind == "checks":
+        on = (along % 1 < 0.5) ^ (across % 1 < 0.5)
+    elif kind == "dots":
+        on = (along % 1 - 0.5) ** 2 + (across % 1 - 0.5) ** 2 < 0.1
+    else:
+        flecks = generator.standard_normal((size, size)).astype(np.float32)
+        on = cv2.GaussianBlur(flecks, (0, 0), size / count / 4) > 0
+    return np.where(on[..., None], figure, ground).astype(np.uint8)
+
+
+def vary(
+    picture: np.ndarray, augmentation: Augmentation, generator: np.random.Generator
+) -> np.ndarray:
+    """Return a picture mirrored, moved and relit at random.
+
+    Args:
+        picture: uint8 (height, width, 3), RGB, 0-255.
+        augmentation: how strongly.
+        generator: decides; as many numbers are drawn whatever the strengths.
+
+    Returns:
+        uint8 of the same shape; what moves in from outside is black, as beyond a picture's edge.
+    """
+    flip = generator.random() < augmentation.flip
+    dx, dy, turn, zoom, light, contrast = generator.uniform(-1, 1, 6)
+    if flip:
+        picture = picture[:, ::-1]
+    height, width = picture.shape[:2]
+    if augmentation.shift or augmentation.turn or augmentation.zoom:
+        centre = ((width - 1) / 2, (height - 1) / 2)
+        scale = 1 + zoom * augmentation.zoom
+        move = cv2.getRotationMatrix2D(centre, turn * augmentation.turn, scale)
+        move[:, 2] += np.array([dx * width, dy * height]) * augmentation.shift
+        picture = cv2.warpAffine(np.ascontiguousarray(picture), move, (width, height))
+    if augmentation.light or augmentation.contrast:
+        levels = np.arange(256, dtype=np.float32)
+        factor = 1 + contrast * augmentation.contrast
+        levels = (levels - 128) * factor + 128 + 255 * light * augmentation.light
+        picture = cv2.LUT(
+            np.ascontiguousarray(picture), np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+        )
+    return np.ascontiguousarray(picture)
