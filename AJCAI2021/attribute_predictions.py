@@ -90,8 +90,8 @@ def entry_predictions(
         return read_prediction_file(entry.predictions, entry.attribute)
     if not entry.model_path.is_file():
         raise ConfigError(
-            f"{entry.name}: no weights at {entry.model_path}; a clone of the papers' repository has "
-            "theirs (AJCAI2021/models), train_attributes.py makes some"
+            f"{entry.name}: no weights at {entry.model_path}; a clone of the papers' repository "
+            "has theirs (AJCAI2021/models), train_attributes.py makes some"
         )
     rows, pictures = find_test_pictures(entry)
     rows, pictures = rows[:limit], pictures[:limit]

@@ -1,10 +1,10 @@
-"""Train a network that tells sex, race, age or age class from masked or unmasked faces, and test it.
+"""Train a network that tells sex, race, age or age class from faces, masked or not, and test it.
 
 AJCAI2021, section on training: ResNet50 with one dense layer, here also dlib's pretrained face
 network (--backbone dlib), which learns from few faces on a CPU. Reads the split.csv that
-dataset_util/utkfaces_dataset.py wrote. Losses: cross-entropy for classes; for age, smooth L1 (Huber,
-turning linear at 5 years) on (age - 60) / 60. AdamW, warm-up of half an epoch, cosine to zero; the
-best epoch is that of the lowest validation loss (age: mean absolute error).
+dataset_util/utkfaces_dataset.py wrote. Losses: cross-entropy for classes; for age smooth L1 (Huber,
+linear from 5 years on) on (age - 60) / 60. AdamW, half an epoch of warm-up, cosine decay; best
+is the epoch of the lowest validation loss (age: mean absolute error).
 
 The run folder (reproduction.training) holds arguments, history, steps and best weights, and at the
 end predictions.csv of the test pictures and test.json. Killed, the same command goes on to the same
@@ -83,8 +83,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--init",
         default="package",
         metavar="FILE",
-        help="first weights of the backbone: none; package (dlib: those that pip brings); or a file "
-        "(default: package)",
+        help="first weights of the backbone: none; package (dlib: those that pip brings); or a "
+        "file (default: package)",
     )
     network.add_argument(
         "--image_size", type=positive, metavar="PIXELS", help="(default: 224; dlib 150)"

@@ -48,8 +48,13 @@ def accuracy(correct: np.ndarray) -> Estimate:
     return Estimate(hits / total, float(interval.low), float(interval.high))
 
 
-def bootstrap(values: Sequence[np.ndarray], statistic: Callable[..., float], seed: int) -> Estimate:
-    """Return a statistic with its percentile bootstrap interval over pictures.
+def bootstrap(
+    values: Sequence[np.ndarray],
+    statistic: Callable[..., float],
+    seed: int,
+    method: str = "percentile",
+) -> Estimate:
+    """Return a statistic with its bootstrap interval over pictures.
 
     Args:
         values: arrays (n,) that belong to the same n pictures; they are drawn together.
