@@ -201,16 +201,9 @@ def train(arguments: argparse.Namespace) -> int:
     }
     run = training.open_run(arguments.output, settings, ("dlib-bin",))
     with devices.distributed(arguments.distribute) as where:
-        from AJCAI2021.attribute_networks import build_network
         from DICTA2021.published_weights import load_weights, save_weights
 
-        network = build_network(
-            arguments.backbone,
-            ATTRIBUTES[arguments.attribute].outputs,
-            arguments.image_size,
-            arguments.dropout,
-            arguments.init,
-        )
+        network = attribute_network(arguments)
         trained, make, held_out = trained_part(arguments, network, rows, arrays, key)
         steps = len(rows["training"]) // arguments.batch_size
         compile_model(trained, arguments, steps)
@@ -236,6 +229,19 @@ def train(arguments: argparse.Namespace) -> int:
 
 # What may change between two starts of one run.
 _NOT_SETTINGS = ("output", "cache", "jobs", "workers", "data", "pictures", "distribute")
+
+
+def attribute_network(arguments: argparse.Namespace):
+    """Build the network that the command line describes."""
+    from AJCAI2021.attribute_networks import build_network
+
+    return build_network(
+        arguments.backbone,
+        ATTRIBUTES[arguments.attribute].outputs,
+        arguments.image_size,
+        arguments.dropout,
+        arguments.init,
+    )
 
 
 def trained_part(arguments, network, rows, arrays, key: str) -> tuple:
