@@ -22,10 +22,16 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Parts(NamedTuple):
-    """The two halves of a network, which share its weights: picture -> activations -> outputs."""
+    """Parts of a network, which share its weights.
 
-    frozen: keras.Model
+    frozen: picture -> activations that never change, None where the network is trained from the
+    pictures on. trained: activations, or pictures, -> outputs. features: the same -> pooled
+    features, what the head sees.
+    """
+
+    frozen: keras.Model | None
     trained: keras.Model
+    features: keras.Model
 
 
 def build_network(
@@ -77,26 +83,34 @@ def build_network(
     return keras.Model(picture, x, name=f"{backbone}_attribute")
 
 
-def divide(network: keras.Model, frozen: int) -> Parts:
-    """Hold the first stages of a dlib attribute network, and cut it behind them.
+def divide(network: keras.Model, frozen: int, cut: bool = True) -> Parts:
+    """Hold the first stages of an attribute network, and cut it behind them.
 
     Args:
-        network: of build_network("dlib", ...).
-        frozen: how many of dlib_network.STAGES to hold, 1 to 15 (the pooled features at least are
-            trained on).
+        network: of build_network.
+        frozen: how many of dlib_network.STAGES to hold, 0 to 15; 0 for resnet50, whose stages
+            cannot be held.
+        cut: whether to cut at all; without, `trained` begins with the picture.
 
     Returns:
         Parts; the activations of `frozen` are (n, h, w, channels) float32.
 
     Raises:
-        UserError: no such number of stages.
+        UserError: no such number of stages, or none to cut behind.
     """
-    if not 1 <= frozen < len(STAGES):
-        raise UserError(f"expected 1 to {len(STAGES) - 1} frozen stages; {frozen} came")
-    freeze_stages(network, frozen)
-    stage = STAGES[frozen - 1]
-    cut = network.get_layer("stem_pool" if stage == "stem" else f"{stage}_relu").output
+    is_dlib = network.name.startswith("dlib")
+    if not int(cut) <= frozen <= (len(STAGES) - 1 if is_dlib else 0):
+        raise UserError(f"{network.name} cannot hold {frozen} stages" + " to cut behind" * cut)
+    features = network.get_layer("fc_dropout").input
+    if is_dlib:
+        freeze_stages(network, frozen)
+    start, before = network.input, None
+    if cut:
+        stage = STAGES[frozen - 1]
+        start = network.get_layer("stem_pool" if stage == "stem" else f"{stage}_relu").output
+        before = keras.Model(network.input, start, name="frozen")
     return Parts(
-        keras.Model(network.input, cut, name="frozen"),
-        keras.Model(cut, network.output, name="trained"),
+        before,
+        keras.Model(start, network.output, name="trained"),
+        keras.Model(start, features, name="pooled"),
     )

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 _BATCH = 64
 
 
+def predict_in_batches(model: "keras.Model", inputs: np.ndarray) -> np.ndarray:
+    """Return a model's outputs; of the inputs, of any type, one batch at a time is made float32."""
+    parts = [
+        model.predict_on_batch(np.asarray(inputs[start : start + _BATCH], np.float32))
+        for start in range(0, len(inputs), _BATCH)
+    ]
+    return np.concatenate(parts)
+
+
 def predict(model: "keras.Model", views: Sequence[np.ndarray], attribute: str) -> np.ndarray:
     """Return what a network says of pictures, averaged over their views.
 
@@ -34,13 +43,7 @@ def predict(model: "keras.Model", views: Sequence[np.ndarray], attribute: str) -
     Returns:
         float64: probabilities (n, classes), or years (n, 1) for age.
     """
-    outputs = []
-    for seen in views:
-        parts = [
-            model.predict_on_batch(np.asarray(seen[start : start + _BATCH], np.float32))
-            for start in range(0, len(seen), _BATCH)
-        ]
-        outputs.append(np.concatenate(parts).astype(np.float64))
+    outputs = [predict_in_batches(model, seen).astype(np.float64) for seen in views]
     if not ATTRIBUTES[attribute].classes:
         return to_years(np.mean(outputs, axis=0))
     return np.mean([softmax(logits, axis=1) for logits in outputs], axis=0)

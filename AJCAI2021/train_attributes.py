@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,14 +34,18 @@ from AJCAI2021.attribute_data import (
     view,
     view_batches,
 )
-from AJCAI2021.attribute_predictions import predict, predictions_of
+from AJCAI2021.attribute_predictions import predict, predict_in_batches, predictions_of
 from AJCAI2021.attributes import ATTRIBUTES, truth
+from AJCAI2021.linear_head import fit_head
 from AJCAI2021.prediction_files import write_predictions
 from AJCAI2021.prepared_pictures import build_array, default_size, picture_key, prepare_pictures
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.landmark_cache import default_cache_file
 from mask_utils.options import new_parser, positive
+
+if TYPE_CHECKING:
+    import keras
 
 HUBER_YEARS = 5
 
@@ -93,6 +98,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--dropout", type=float, default=0.3, help="of the features (default: 0.3)"
     )
     network.add_argument(
+        "--head",
+        choices=("linear", "normal"),
+        help="the last layer begins as a linear model fitted to the features of the first weights, "
+        "or at N(0, 0.01) as in the paper (default: dlib linear, resnet50 normal)",
+    )
+    network.add_argument(
         "--frozen",
         type=int,
         default=None,
@@ -140,6 +151,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def _fill_defaults(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     dlib = arguments.backbone == "dlib"
+    arguments.head = arguments.head or ("linear" if dlib else "normal")
     if arguments.frozen is None:
         arguments.frozen = 11 if dlib else 0
     if not dlib and arguments.frozen:
@@ -244,51 +256,58 @@ def attribute_network(arguments: argparse.Namespace):
     )
 
 
-def trained_part(arguments, network, rows, arrays, key: str) -> tuple:
-    """Return the part of a network that is trained, what makes its batches, its validation input.
+class TrainedPart(NamedTuple):
+    """What fit is given: a model, (epoch, step) -> batch, and views of the validation pictures."""
+
+    model: "keras.Model"
+    make: Callable[[int, int], tuple]
+    validation: list[np.ndarray]
+
+
+def trained_part(arguments, network, rows, arrays, key: str) -> TrainedPart:
+    """Return the part of a network that is trained, its batches and its validation pictures.
 
     Args:
-        arguments: of the command. network: of build_network. rows, arrays: split rows and prepared
-            pictures of each subset. key: of the training pictures.
-
-    Returns:
-        (model, (epoch, step) -> batch, [views of the validation pictures: itself, mirror image]).
+        arguments: of the command.
+        network: of build_network; its head is set to begin with.
+        rows, arrays: split rows and prepared pictures of each subset.
+        key: of the training pictures.
     """
     import keras
 
     from AJCAI2021.attribute_networks import divide
-    from DICTA2021.dlib_network import freeze_stages
 
     wanted = targets(rows["training"], arguments.attribute, arguments.class_weights)
-    transforms = TRANSFORMS[arguments.transforms]
+    batch, seed = arguments.batch_size, arguments.seed
+    parts = divide(network, arguments.frozen, cut=arguments.views > 0)
     if arguments.views:
-        parts = divide(network, arguments.frozen)
-        views = {
-            "training": _activations(arguments, parts.frozen, arrays["training"], key),
-            "validation": _both_views(parts.frozen, arrays["validation"]),
-        }
-        make = view_batches(views["training"], wanted, arguments.batch_size, arguments.seed)
-        return parts.trained, make, views["validation"]
-    if arguments.backbone == "dlib":
-        freeze_stages(network, arguments.frozen)
-    make = picture_batches(
-        arrays["training"], wanted, transforms, arguments.batch_size, arguments.seed
-    )
-    held_out = [arrays["validation"], arrays["validation"][:, :, ::-1]]
-    picture = keras.Input(network.input_shape[1:], name="varied")
-    x = picture
-    if arguments.transforms == "complex":
-        x = keras.layers.RandAugment(
-            (0, 255), factor=RAND_AUGMENT_STRENGTH, seed=arguments.seed, name="rand_augment"
-        )(x)
-    return keras.Model(picture, network(x), name="trained"), make, held_out
+        views = _activations(arguments, parts.frozen, arrays["training"], key)
+        make = view_batches(views, wanted, batch, seed)
+        seen = [views[:, number] for number in range(min(2, arguments.views))]
+        held_out = [
+            predict_in_batches(parts.frozen, pictures)
+            for pictures in _mirrored(arrays["validation"])
+        ]
+        model = parts.trained
+    else:
+        transforms = TRANSFORMS[arguments.transforms]
+        make = picture_batches(arrays["training"], wanted, transforms, batch, seed)
+        seen, held_out = [arrays["training"]], _mirrored(arrays["validation"])
+        picture = x = keras.Input(network.input_shape[1:], name="varied")
+        if arguments.transforms == "complex":
+            x = keras.layers.RandAugment(
+                (0, 255), factor=RAND_AUGMENT_STRENGTH, seed=seed, name="rand_augment"
+            )(x)
+        model = keras.Model(picture, network(x), name="trained")
+    if arguments.head == "linear":
+        features = [predict_in_batches(parts.features, pictures) for pictures in seen]
+        values = np.concatenate([wanted.values] * len(features))
+        network.get_layer("fc").set_weights(fit_head(np.concatenate(features), values))
+    return TrainedPart(model, make, held_out)
 
 
-def _both_views(frozen, pictures: np.ndarray) -> list[np.ndarray]:
-    return [
-        frozen.predict(seen.astype(np.float32), batch_size=64, verbose=0)
-        for seen in (pictures, pictures[:, :, ::-1])
-    ]
+def _mirrored(pictures: np.ndarray) -> list[np.ndarray]:
+    return [pictures, pictures[:, :, ::-1]]
 
 
 def _activations(arguments, frozen, pictures: np.ndarray, key: str) -> np.ndarray:

@@ -110,8 +110,9 @@ def test_a_network_in_two_halves_is_the_whole():
     assert not parts.frozen.trainable_variables
     names = {v.path.split("/")[0].split("_")[0] for v in parts.trained.trainable_variables}
     assert names == {f"block{number:02d}" for number in range(9, 15)} | {"fc"}
-    with pytest.raises(attribute_networks.UserError, match="frozen stages"):
-        attribute_networks.divide(network, 16)
+    for frozen in (0, 16):
+        with pytest.raises(attribute_networks.UserError, match="to cut behind"):
+            attribute_networks.divide(network, frozen)
     for backbone, size in (("dlib", 224), ("resnet50", 16)):
         with pytest.raises(attribute_networks.UserError, match="takes pictures of"):
             attribute_networks.build_network(backbone, 2, size)
