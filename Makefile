@@ -68,6 +68,6 @@ utkface: install
 			--output runs/utkface/$$attribute-$$faces || exit 1; \
 	done; done
 	$(RUN) AJCAI2021/regenerate_masked_vs_unmasked_results.py --name trained_here \
-		--config AJCAI2021/trained_here.json
+		--config AJCAI2021/trained_here.json --readme AJCAI2021/README.md
 	$(RUN) AJCAI2021/draw_attribute_figures.py --name trained_here \
 		--config AJCAI2021/trained_here.json --data runs/utkface/data/split.csv

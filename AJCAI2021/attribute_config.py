@@ -158,6 +158,12 @@ def add_options(parser: argparse._ActionsContainer) -> None:
         help="where predictions made with weights are written (default: %(default)s)",
     )
     parser.add_argument("--name", help="of the results (default: the table's)")
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        metavar="FILE",
+        help="also put the tables between <!-- NAME:begin --> and <!-- NAME:end --> of this file",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the bootstraps (default: 1)")
     parser.add_argument("--limit", type=positive, metavar="N", help="only N test pictures a model")
     parser.add_argument("--jobs", type=int, default=-1, help="processes that prepare pictures")

@@ -216,22 +216,39 @@ def describe(script: str, arguments: argparse.Namespace, inputs: dict[str, str])
 
 
 def write_table(
-    stem: Path, title: str, sections: Sequence[tuple[str, Sequence[str], Sequence]], described: dict
+    stem: Path,
+    title: str,
+    sections: Sequence[tuple[str, Sequence[str], Sequence]],
+    described: dict,
+    readme: Path | None = None,
 ) -> None:
     """Print tables and write them as one Markdown file with its meta.json.
 
     Args:
         stem: path without suffix.
         title: of the file.
-        sections: (heading or text above, header, rows of text) of each table.
+        sections: (text above, header, rows of text) of each table.
         described: what `describe` gave.
+        readme: Markdown file that gets the tables too, between markers called as the stem.
+
+    Raises:
+        UserError: the readme has no such markers.
     """
-    parts = [f"# {title}\n\n`{described['command']}`"]
+    parts = [f"`{described['command']}`, on {described['hardware']}."]
     for text, header, rows in sections:
         print(f"\n{text}\n{tables.to_console(header, rows)}")
         parts.append(f"{text}\n\n{tables.to_markdown(header, rows)}")
-    write_file(stem.with_name(f"{stem.name}.md"), "\n\n".join(parts) + "\n")
+    body = "\n\n".join(parts)
+    write_file(stem.with_name(f"{stem.name}.md"), f"# {title}\n\n{body}\n")
     provenance.write_meta(stem.with_name(f"{stem.name}.md"), described)
+    if readme is None:
+        return
+    try:
+        found = tables.fill_markers(readme, body, stem.name)
+    except tables.TableError as error:
+        raise UserError(str(error)) from None
+    if not found:
+        raise UserError(f"{readme}: expected the markers <!-- {stem.name}:begin --> and :end -->")
 
 
 def exit_code(rows: Sequence[ResultRow], missing: int) -> int:

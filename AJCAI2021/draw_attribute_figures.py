@@ -3,7 +3,7 @@
 AJCAI2021, the paper's figures of distributions and confusion matrices, and what it lacks: ages told
 against true ones, and accuracy by group, each with and without the mask. Writes to --output
   <name>_distributions.png     age, age class, sex and race of training and test pictures
-  <name>_confusion.png         confusion matrices, masked above unmasked
+  <name>_confusion.png         confusion matrices, masked beside unmasked
   <name>_ages.png              age told against age
   <name>_groups.png            accuracy (age: error) by sex, race and age class, 95 % intervals
 Run time: 10 s on 2 CPU cores from ready predictions.
@@ -82,7 +82,7 @@ def draw_distributions(rows: Sequence[splits.SplitRow]):
 
 
 def draw_confusions(entries: Entries):
-    """Draw the confusion matrices of sex, race and age class, one row of panels for each `faces`.
+    """Draw the confusion matrices of sex, race and age class, masked beside unmasked.
 
     Args:
         entries: models and predictions; of one attribute and `faces` the first is drawn.
@@ -97,14 +97,15 @@ def draw_confusions(entries: Entries):
     found = _by_attribute(entries)
     shown = [name for name, attribute in ATTRIBUTES.items() if attribute.classes]
     shown = [name for name in shown if any((name, faces) in found for faces in FACES)]
-    rows = [faces for faces in FACES if any((name, faces) in found for name in shown)]
     if not shown:
         return None
-    figure = Figure(figsize=(4.6 * len(shown) + 0.8, 5 * len(rows)), layout="constrained")
-    panels = figure.subplots(len(rows), len(shown), squeeze=False)
+    columns = [faces for faces in FACES if any((name, faces) in found for name in shown)]
+    size = (4.6 * len(columns) + 0.8, 4.6 * len(shown))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(len(shown), len(columns), squeeze=False)
     image = None
-    for row, faces in zip(panels, rows, strict=True):
-        for axes, name in zip(row, shown, strict=True):
+    for row, name in zip(panels, shown, strict=True):
+        for axes, faces in zip(row, columns, strict=True):
             if (name, faces) not in found:
                 axes.set_axis_off()
                 continue
@@ -112,7 +113,7 @@ def draw_confusions(entries: Entries):
             matrix = found[name, faces].matrix(len(classes))
             title = f"{ATTRIBUTES[name].title}, {faces}"
             image = draw_confusion_matrix(axes, matrix, classes, title)
-    figure.colorbar(image, ax=list(panels.ravel()), label="Share of the true class", shrink=0.5)
+    figure.colorbar(image, ax=list(panels.ravel()), label="Share of the true class", shrink=0.4)
     return figure
 
 

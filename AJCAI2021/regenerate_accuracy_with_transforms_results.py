@@ -91,7 +91,7 @@ def regenerate(arguments: argparse.Namespace) -> int:
         sections.append((text, *comparison_lines(pairs, arguments.seed)))
     else:
         print("no two of these models differ in their transforms alone", file=sys.stderr)
-    attribute_tables.write_table(stem, TITLE, sections, described)
+    attribute_tables.write_table(stem, TITLE, sections, described, arguments.readme)
     return attribute_tables.exit_code(rows, predicted.missing)
 
 

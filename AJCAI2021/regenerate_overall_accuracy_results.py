@@ -44,7 +44,11 @@ def regenerate(arguments: argparse.Namespace) -> int:
     write_file(stem.with_name(f"{stem.name}.csv"), to_csv(ResultRow._fields, rows))
     header, lines = layout(rows)
     attribute_tables.write_table(
-        stem, TITLE, [("Published and ours, 95 % intervals.", header, lines)], described
+        stem,
+        TITLE,
+        [("Published and ours, 95 % intervals.", header, lines)],
+        described,
+        arguments.readme,
     )
     return attribute_tables.exit_code(rows, predicted.missing)
 

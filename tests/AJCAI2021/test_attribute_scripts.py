@@ -89,9 +89,13 @@ def test_overall_results(config, capsys):
     assert str(config.parent) not in json.dumps(meta)
 
 
-def test_masked_against_unmasked(config, capsys):
+def test_masked_against_unmasked(config, tmp_path, capsys):
     script = regenerate_masked_vs_unmasked_results
-    assert script.main(arguments(config, "--name", "mine")) == 0
+    readme = tmp_path / "README.md"
+    readme.write_text("above\n<!-- mine:begin -->\nold\n<!-- mine:end -->\nbelow\n")
+    assert script.main(arguments(config, "--name", "mine", "--readme", readme)) == 0
+    filled = readme.read_text()
+    assert "What the mask hides" in filled and "old" not in filled and "below" in filled
     out = config.parent / "out"
     effects = {row["attribute"]: row for row in rows(out / "mine_mask_effect.csv")}
     assert set(effects) == {"Sex", "Race", "Age", "Age class"}
@@ -100,7 +104,8 @@ def test_masked_against_unmasked(config, capsys):
     assert sex["lost behind the mask [95 %]"].startswith("15.00 [")
     assert sex["p (test)"] == "0.0039 (McNemar)"
     assert sex["right (nearer) masked alone / unmasked"] == "0 / 9"
-    assert "Wilcoxon" in effects["Age"]["p (test)"] and "years" in effects["Age"].popitem()[0] or 1
+    assert "Wilcoxon" in effects["Age"]["p (test)"]
+    assert effects["Age"]["lost behind the mask [95 %]"].endswith(" years")
     groups = rows(out / "mine_groups.csv")
     men = [r for r in groups if r["model"] == "sex_masked" and r["sex"] == "male"]
     of_all_men = next(r for r in men if r["race"] == r["age_class"] == "all")
@@ -125,6 +130,13 @@ def test_figures(config, drawn_utkface, capsys):
     figures = ("distributions", "confusion", "ages", "groups")
     assert {f"x_{f}.{end}" for f in figures for end in ("png", "pdf", "meta.json")} == names
     capsys.readouterr()
+
+
+def test_a_readme_without_markers_is_refused(config, tmp_path, capsys):
+    (tmp_path / "README.md").write_text("nothing\n")
+    words = arguments(config, "--readme", tmp_path / "README.md")
+    assert regenerate_overall_accuracy_results.main(words) == 2
+    assert "overall_from_models:begin" in capsys.readouterr().err
 
 
 def test_a_missing_model_fails_and_the_others_stand(config, capsys):
