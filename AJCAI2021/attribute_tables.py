@@ -190,6 +190,23 @@ def predict_all(arguments: argparse.Namespace) -> Predicted:
     return Predicted(found, missing, inputs)
 
 
+def make_rows(
+    arguments: argparse.Namespace, cell: PublishedCell
+) -> tuple[Predicted, list[ResultRow]]:
+    """Return the predictions of every model of a config.json, and their figures.
+
+    Raises:
+        UserError: see predict_all.
+    """
+    predicted = predict_all(arguments)
+    rows = [
+        row
+        for entry, predictions in predicted.entries
+        for row in result_rows(entry, predictions, cell, arguments.seed)
+    ]
+    return predicted, rows
+
+
 def read_cells(path: Path) -> list[tables.Expected]:
     """Read expected figures; see reproduction.tables.read_expected.
 

@@ -94,12 +94,7 @@ def regenerate(script: str, title: str, arguments: argparse.Namespace) -> int:
     cell = attribute_tables.masked_cell(
         attribute_tables.read_cells(arguments.expected / "masked_vs_unmasked.csv")
     )
-    predicted = attribute_tables.predict_all(arguments)
-    rows = [
-        row
-        for entry, predictions in predicted.entries
-        for row in attribute_tables.result_rows(entry, predictions, cell, arguments.seed)
-    ]
+    predicted, rows = attribute_tables.make_rows(arguments, cell)
     name = arguments.name or "masked_vs_unmasked_from_models"
     described = attribute_tables.describe(script, arguments, predicted.inputs)
     sections = [("Published and ours, 95 % intervals.", *attribute_tables.layout(rows))]
@@ -117,5 +112,7 @@ def regenerate(script: str, title: str, arguments: argparse.Namespace) -> int:
     for suffix, (header, lines) in tables_of.items():
         path = arguments.output / f"{name}{suffix}.csv"
         write_file(path, attribute_tables.to_csv(header, lines))
-    attribute_tables.write_table(arguments.output / name, title, sections, described)
+    attribute_tables.write_table(
+        arguments.output / name, title, sections, described, arguments.readme
+    )
     return attribute_tables.exit_code(rows, predicted.missing)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from AJCAI2021 import attribute_tables
 from AJCAI2021.attribute_config import ModelEntry, config_parser
-from AJCAI2021.attribute_tables import ResultRow, layout, overall_cell, result_rows, to_csv
+from AJCAI2021.attribute_tables import ResultRow, layout, overall_cell, to_csv
 from AJCAI2021.attributes import ATTRIBUTES
 from AJCAI2021.evaluation import Comparison, compare
 from AJCAI2021.prediction_files import Predictions
@@ -75,12 +75,7 @@ def comparison_lines(pairs, seed: int) -> tuple[list[str], list[list[str]]]:
 def regenerate(arguments: argparse.Namespace) -> int:
     """Make the table; 0 done, 1 a figure failed or a model is missing."""
     cell = overall_cell(attribute_tables.read_cells(arguments.expected / "overall.csv"))
-    predicted = attribute_tables.predict_all(arguments)
-    rows = [
-        row
-        for entry, predictions in predicted.entries
-        for row in result_rows(entry, predictions, cell, arguments.seed)
-    ]
+    predicted, rows = attribute_tables.make_rows(arguments, cell)
     stem = arguments.output / (arguments.name or "transforms_from_models")
     described = attribute_tables.describe(SCRIPT, arguments, predicted.inputs)
     write_file(stem.with_name(f"{stem.name}.csv"), to_csv(ResultRow._fields, rows))
