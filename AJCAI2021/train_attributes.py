@@ -171,6 +171,8 @@ def _fill_defaults(parser: argparse.ArgumentParser, arguments: argparse.Namespac
         parser.error("--class_weights are of classes; age has none")
     if not 0 <= arguments.dropout < 1 or not 0 <= arguments.label_smoothing < 1:
         parser.error("expected --dropout and --label_smoothing from 0 up to, not including, 1")
+    if arguments.init not in ("none", "package"):
+        arguments.init = Path(arguments.init)
     arguments.image_size = arguments.image_size or default_size(arguments.backbone)
     arguments.pictures = arguments.pictures or arguments.data.parent / "pictures"
     name = f"{arguments.attribute}-{arguments.faces}-{arguments.seed}"
