@@ -38,8 +38,15 @@ demo: install
 	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) DICTA2021/evaluate_model.py --base_folder demo/masked \
 		--pairs demo/pairs --datasets lfw georgia_tech --models masked_dlib --alignment A B \
 		--cache demo --output demo --name verification
+	$(RUN) -m mask_utils.demo_faces --output demo/people --datasets UTKFace --identities 200 \
+		--pictures 1
+	$(RUN) AJCAI2021/dataset_util/utkfaces_dataset.py --dataset demo/people/UTKFace \
+		--output demo/utkface --type sex --link --landmark_cache demo/landmarks.csv
+	$(RUN) AJCAI2021/train_attributes.py --attribute sex --data demo/utkface/split.csv \
+		--backbone dlib --views 2 --epochs 4 --batch_size 16 --cache demo --output demo/sex
 	@echo 'Drawn faces, masked: demo/masked, listed in demo/masked/manifest.csv.'
 	@echo 'Counts: demo/masked/summary.md. Who is who behind the masks: demo/verification.md.'
+	@echo 'Sex behind the masks, learnt from 160 of them: demo/sex/predictions.csv.'
 	@echo 'Look at demo/masks.png (every mask type and style) and demo/verification_roc.png.'
 
 clean:
@@ -51,3 +58,21 @@ PUBLISHED ?= data/published
 tables: install
 	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
 	$(RUN) DICTA2021/fill_run_here_tables.py
+
+# sex, race, age and age class from masked and unmasked faces: make utkface BASE=folder of UTKFace/
+BASE ?= data
+ATTRIBUTES := sex race age age_classification
+.PHONY: utkface
+utkface: install
+	$(RUN) AJCAI2021/dataset_util/utkfaces_dataset.py --dataset $(BASE)/UTKFace \
+		--output runs/utkface/data --split random
+	@for faces in masked unmasked; do for attribute in $(ATTRIBUTES); do \
+		echo "$$attribute, $$faces"; \
+		$(RUN) AJCAI2021/train_attributes.py --attribute $$attribute --faces $$faces \
+			--data runs/utkface/data/split.csv --backbone dlib --cache runs/utkface/cache \
+			--output runs/utkface/$$attribute-$$faces || exit 1; \
+	done; done
+	$(RUN) AJCAI2021/regenerate_masked_vs_unmasked_results.py --name trained_here \
+		--config AJCAI2021/trained_here.json --readme AJCAI2021/README.md
+	$(RUN) AJCAI2021/draw_attribute_figures.py --name trained_here \
+		--config AJCAI2021/trained_here.json --data runs/utkface/data/split.csv
