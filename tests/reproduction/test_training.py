@@ -165,11 +165,13 @@ def test_half_precision_goes_on_to_the_same_bits(tmp_path, policy):
         train(tmp_path / "cut", 1)
         again, _ = train(tmp_path / "cut", 3)
         assert training.weights_digest(again) == training.weights_digest(whole)
-        with np.load(tmp_path / "cut" / "last-0003.npz") as cut:
-            with np.load(tmp_path / "whole" / "last-0003.npz") as state:
-                assert len(state.files) == len(cut.files)
-                for name in state.files:
-                    np.testing.assert_array_equal(state[name], cut[name])
+        with (
+            np.load(tmp_path / "cut" / "last-0003.npz") as cut,
+            np.load(tmp_path / "whole" / "last-0003.npz") as state,
+        ):
+            assert len(state.files) == len(cut.files)
+            for name in state.files:
+                np.testing.assert_array_equal(state[name], cut[name])
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
