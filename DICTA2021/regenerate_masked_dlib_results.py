@@ -184,16 +184,18 @@ def pair_lists(arguments: argparse.Namespace, folder: Path, masks: str) -> Path:
     return lists
 
 
-def test_condition(
+def evaluate_condition(
     condition: Condition, models: dict[str, tuple[str, Path]], arguments: argparse.Namespace
 ) -> list[Row]:
     """Test models in one condition; `models` maps a shown name to (matcher, models folder)."""
     folder = masked_folder(arguments, condition.look)
     lists = pair_lists(arguments, folder, condition.masks)
-    return test_lists(condition.name, lists, "lfw", folder, condition.alignment, models, arguments)
+    return evaluate_lists(
+        condition.name, lists, "lfw", folder, condition.alignment, models, arguments
+    )
 
 
-def test_lists(
+def evaluate_lists(
     name: str,
     lists: Path,
     dataset: str,
@@ -346,14 +348,14 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
             raise UserError(f"{name}: expected {folder / MODEL}.weights.h5; it is not there")
     rows = []
     for condition in MAIN if arguments.conditions == "main" else CONDITIONS:
-        rows += test_condition(condition, models, arguments)
+        rows += evaluate_condition(condition, models, arguments)
     real = arguments.base_folder / "rmfrd"
     if arguments.conditions == "all" and real.is_dir():
         lists = arguments.work / "pairs real"
         people = pairs.read_real_mask_people(real)
         pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
         name = "real masks, whole crop"
-        rows += test_lists(name, lists, "rmfrd", real.parent, "whole", models, arguments)
+        rows += evaluate_lists(name, lists, "rmfrd", real.parent, "whole", models, arguments)
     folders = [*arguments.seeds, *arguments.others]
     inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
     for folder in folders:
@@ -377,7 +379,7 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     if others:
         rows = []
         for condition in MAIN:
-            rows += test_condition(condition, {"seed 1": models["seed 1"]} | others, arguments)
+            rows += evaluate_condition(condition, {"seed 1": models["seed 1"]} | others, arguments)
         description["trainings"] = {f.name: _training_of(f) for f in folders}
         stem = arguments.output / f"{MODEL}_ablations"
         write_table(rows, stem, "masked_dlib, one thing changed at a time", description)
