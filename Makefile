@@ -51,3 +51,26 @@ PUBLISHED ?= data/published
 tables: install
 	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
 	$(RUN) DICTA2021/fill_run_here_tables.py
+
+# the papers' models, trained, and Benchmark 2 from them: make paper_models BASE=masked
+# BASE: what generate_mask_to_datasets.py wrote. TRAIN: more words for every training, as
+# TRAIN='--distribute gpus'. TESTS: datasets kept for testing.
+MODELS ?= models
+RUNS ?= runs
+TESTS ?= lfw
+.PHONY: paper_models
+TRAINING = $(RUN) DICTA2021/train_siamese.py --base_folder $(BASE) --test_datasets $(TESTS) \
+	--models_folder $(MODELS) $(TRAIN)
+paper_models: install
+	$(if $(BASE),,$(error name the folder of masked datasets: make paper_models BASE=masked))
+	$(TRAINING) --recipe moco --output $(RUNS)/moco
+	$(TRAINING) --recipe CP1 --output $(RUNS)/CP1
+	$(TRAINING) --recipe CP2 --output $(RUNS)/CP2
+	$(TRAINING) --recipe FT1 --output $(RUNS)/FT1
+	$(TRAINING) --recipe FT2 --output $(RUNS)/FT2
+	$(TRAINING) --recipe FT3 --output $(RUNS)/FT3
+	$(RUN) DICTA2021/generate_pairs.py --base_folder $(BASE) --datasets $(TESTS) \
+		--output $(MODELS)/pairs
+	@# Exit code 1 says that a figure is not the paper's.
+	$(RUN) DICTA2021/regenerate_experiment_2_results_from_models.py --base_folder $(BASE) \
+		--pairs $(MODELS)/pairs --datasets $(TESTS) --models_folder $(MODELS) || [ $$? = 1 ]

@@ -1,6 +1,7 @@
 """The training loop on a network of two layers: kill, go on, refuse."""
 
 import json
+import threading
 
 import keras
 import numpy as np
@@ -137,6 +138,25 @@ def test_what_making_a_batch_raises_reaches_the_user(tmp_path, workers, step):
     assert not (tmp_path / "run" / "history.csv").exists()
 
 
+def test_batches_are_made_ahead_and_forgotten():
+    asked, here = [], threading.current_thread()
+
+    def numbered(epoch, step):
+        assert threading.current_thread() is not here
+        asked.append((epoch, step))
+        return epoch, step
+
+    batches = Batches(numbered, 6, workers=1)
+    assert batches[0] == (0, 0) and batches[1] == (0, 1)
+    assert batches[0] == (0, 0)  # again, as Keras asks for the first ones twice
+    assert [batches[step] for step in range(2, 6)] == [(0, step) for step in range(2, 6)]
+    assert asked.count((0, 0)) == 2 and all(asked.count((0, step)) == 1 for step in range(1, 6))
+    batches.epoch = 3
+    assert batches[0] == (3, 0)
+    batches.stop()
+    assert batches[5] == (3, 5) and len(batches) == 6
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_threads_deliver_every_batch_of_every_epoch_in_order(tmp_path, workers):
     """The loss is the batch's own number; Keras gives the mean of the epoch so far."""
@@ -165,11 +185,13 @@ def test_half_precision_goes_on_to_the_same_bits(tmp_path, policy):
         train(tmp_path / "cut", 1)
         again, _ = train(tmp_path / "cut", 3)
         assert training.weights_digest(again) == training.weights_digest(whole)
-        with np.load(tmp_path / "cut" / "last-0003.npz") as cut:
-            with np.load(tmp_path / "whole" / "last-0003.npz") as state:
-                assert len(state.files) == len(cut.files)
-                for name in state.files:
-                    np.testing.assert_array_equal(state[name], cut[name])
+        with (
+            np.load(tmp_path / "cut" / "last-0003.npz") as cut,
+            np.load(tmp_path / "whole" / "last-0003.npz") as state,
+        ):
+            assert len(state.files) == len(cut.files)
+            for name in state.files:
+                np.testing.assert_array_equal(state[name], cut[name])
     finally:
         keras.mixed_precision.set_global_policy("float32")
 
