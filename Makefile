@@ -1,9 +1,9 @@
 # make demo   see the whole thing run on drawn faces
 # make test   check the code and run every test that needs no network
 # Both make .venv first, from nothing but Python 3.10-3.13 and a package index.
-# make test EXTRAS=test,cluster,torch   with more of pyproject.toml's optional parts
+# make test EXTRAS=test,cluster,download,torch   with more of pyproject.toml's optional parts
 PYTHON ?= python3
-EXTRAS ?= test,cluster
+EXTRAS ?= test,cluster,download
 VENV := .venv
 RUN := $(VENV)/bin/python
 
@@ -36,10 +36,17 @@ demo: install
 	$(RUN) DICTA2021/generate_pairs.py --base_folder demo/masked --datasets lfw georgia_tech \
 		--output demo/pairs
 	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) DICTA2021/evaluate_model.py --base_folder demo/masked \
-		--pairs demo/pairs --datasets lfw georgia_tech --models dlib --alignment A B \
+		--pairs demo/pairs --datasets lfw georgia_tech --models masked_dlib --alignment A B \
 		--cache demo --output demo --name verification
+	$(RUN) -m mask_utils.demo_faces --output demo/people --datasets UTKFace --identities 200 \
+		--pictures 1
+	$(RUN) AJCAI2021/dataset_util/utkfaces_dataset.py --dataset demo/people/UTKFace \
+		--output demo/utkface --type sex --link --landmark_cache demo/landmarks.csv
+	$(RUN) AJCAI2021/train_attributes.py --attribute sex --data demo/utkface/split.csv \
+		--backbone dlib --views 2 --epochs 4 --batch_size 16 --cache demo --output demo/sex
 	@echo 'Drawn faces, masked: demo/masked, listed in demo/masked/manifest.csv.'
 	@echo 'Counts: demo/masked/summary.md. Who is who behind the masks: demo/verification.md.'
+	@echo 'Sex behind the masks, learnt from 160 of them: demo/sex/predictions.csv.'
 	@echo 'Look at demo/masks.png (every mask type and style) and demo/verification_roc.png.'
 
 clean:
@@ -52,25 +59,44 @@ tables: install
 	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
 	$(RUN) DICTA2021/fill_run_here_tables.py
 
-# the papers' models, trained, and Benchmark 2 from them: make paper_models BASE=masked
-# BASE: what generate_mask_to_datasets.py wrote. TRAIN: more words for every training, as
-# TRAIN='--distribute gpus'. TESTS: datasets kept for testing.
+# sex, race, age and age class from masked and unmasked faces: make utkface BASE=folder of UTKFace/
+BASE ?= data
+ATTRIBUTES := sex race age age_classification
+.PHONY: utkface
+utkface: install
+	$(RUN) AJCAI2021/dataset_util/utkfaces_dataset.py --dataset $(BASE)/UTKFace \
+		--output runs/utkface/data --split random
+	@for faces in masked unmasked; do for attribute in $(ATTRIBUTES); do \
+		echo "$$attribute, $$faces"; \
+		$(RUN) AJCAI2021/train_attributes.py --attribute $$attribute --faces $$faces \
+			--data runs/utkface/data/split.csv --backbone dlib --cache runs/utkface/cache \
+			--output runs/utkface/$$attribute-$$faces || exit 1; \
+	done; done
+	$(RUN) AJCAI2021/regenerate_masked_vs_unmasked_results.py --name trained_here \
+		--config AJCAI2021/trained_here.json --readme AJCAI2021/README.md
+	$(RUN) AJCAI2021/draw_attribute_figures.py --name trained_here \
+		--config AJCAI2021/trained_here.json --data runs/utkface/data/split.csv
+
+# the papers' models, trained on masked copies of BASE's datasets, and Benchmark 2 from them:
+# make paper_models BASE=data, with TRAIN='--distribute gpus' for instance; TESTS are kept for testing
+MASKED ?= masked
 MODELS ?= models
 RUNS ?= runs
 TESTS ?= lfw
-.PHONY: paper_models
-TRAINING = $(RUN) DICTA2021/train_siamese.py --base_folder $(BASE) --test_datasets $(TESTS) \
+TRAIN ?=
+TRAINING = $(RUN) DICTA2021/train_siamese.py --base_folder $(MASKED) --test_datasets $(TESTS) \
 	--models_folder $(MODELS) $(TRAIN)
+.PHONY: paper_models
 paper_models: install
-	$(if $(BASE),,$(error name the folder of masked datasets: make paper_models BASE=masked))
+	$(RUN) generate_mask_to_datasets.py --base_folder $(BASE) --new_dataset_folder $(MASKED)
 	$(TRAINING) --recipe moco --output $(RUNS)/moco
 	$(TRAINING) --recipe CP1 --output $(RUNS)/CP1
 	$(TRAINING) --recipe CP2 --output $(RUNS)/CP2
 	$(TRAINING) --recipe FT1 --output $(RUNS)/FT1
 	$(TRAINING) --recipe FT2 --output $(RUNS)/FT2
 	$(TRAINING) --recipe FT3 --output $(RUNS)/FT3
-	$(RUN) DICTA2021/generate_pairs.py --base_folder $(BASE) --datasets $(TESTS) \
+	$(RUN) DICTA2021/generate_pairs.py --base_folder $(MASKED) --datasets $(TESTS) \
 		--output $(MODELS)/pairs
 	@# Exit code 1 says that a figure is not the paper's.
-	$(RUN) DICTA2021/regenerate_experiment_2_results_from_models.py --base_folder $(BASE) \
+	$(RUN) DICTA2021/regenerate_experiment_2_results_from_models.py --base_folder $(MASKED) \
 		--pairs $(MODELS)/pairs --datasets $(TESTS) --models_folder $(MODELS) || [ $$? = 1 ]

@@ -19,7 +19,8 @@ class Augmentation(NamedTuple):
     published: share of the masks that look like the published ones (type a, flat, white); the
     others are drawn from types and styles, in random colours. patterned: share of those others
     that carry a drawn pattern. flip: share of pictures that are mirrored. shift (share of the
-    side), turn (degrees), zoom, light and contrast (shares): largest change, both ways.
+    side), turn (degrees), zoom, light and contrast (shares): largest change, both ways. blur:
+    largest standard deviation in pixels; half of the pictures stay sharp.
     """
 
     published: float = 1.0
@@ -32,6 +33,7 @@ class Augmentation(NamedTuple):
     zoom: float = 0.0
     light: float = 0.0
     contrast: float = 0.0
+    blur: float = 0.0
 
 
 def paint_random_mask(
@@ -109,7 +111,7 @@ def vary(
         uint8 of the same shape; what moves in from outside is black, as beyond a picture's edge.
     """
     flip = generator.random() < augmentation.flip
-    dx, dy, turn, zoom, light, contrast = generator.uniform(-1, 1, 6)
+    dx, dy, turn, zoom, light, contrast, blur = generator.uniform(-1, 1, 7)
     if flip:
         picture = picture[:, ::-1]
     height, width = picture.shape[:2]
@@ -126,4 +128,6 @@ def vary(
         picture = cv2.LUT(
             np.ascontiguousarray(picture), np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         )
+    if blur * augmentation.blur > 0.3:  # less changes nothing
+        picture = cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), blur * augmentation.blur)
     return np.ascontiguousarray(picture)

@@ -56,22 +56,23 @@ def _batch_norm(name: str):
     return layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=name)
 
 
-def resnet50(pretrained: str | Path = "none") -> keras.Model:
+def resnet50(pretrained: str | Path = "none", size: int = 224) -> keras.Model:
     """Build ResNet50 v1.5 up to its pooled features, layer for layer as torchvision defines it.
 
     Args:
         pretrained: "none" for random weights, or a weight file: a published Siamese or attribute
             network, torchvision's own file, or one that `save_weights` wrote (heads are left out).
+        size: side of the pictures in pixels.
 
     Returns:
-        Model named "features": (n, 224, 224, 3) float32 RGB, prepared, -> (n, 2048) float32.
+        Model named "features": (n, size, size, 3) float32 RGB, prepared, -> (n, 2048) float32.
 
     Raises:
         WeightFileError: the file does not fit, or "imagenet" was asked for.
 
     Source: He et al. 2016; stride in the 3x3 convolution as in torchvision (v1.5).
     """
-    picture = layers.Input(PICTURE_SHAPE, name="picture")
+    picture = layers.Input((size, size, 3), name="picture")
     x = layers.ZeroPadding2D(3, name="conv1_pad")(picture)
     x = layers.Conv2D(64, 7, 2, use_bias=False, name="conv1")(x)
     x = layers.ReLU(name="relu")(_batch_norm("bn1")(x))

@@ -39,8 +39,8 @@ class Recipe(NamedTuple):
 
     Of distillation alone: views painted of each face; alignments in turn; plain: share of unmasked
     chips; identity: weight of the cross-entropy over people; rivals: weight of that over the
-    teacher's vectors of the batch; sharpness: scale of both. Of momentum alone: queue, temperature,
-    momentum.
+    teacher's vectors of the batch; sharpness: scale of both; blend: what is tested and kept is
+    first + blend * (trained - first) weights. Of momentum alone: queue, temperature, momentum.
     """
 
     datasets: tuple[str, ...]
@@ -67,6 +67,7 @@ class Recipe(NamedTuple):
     identity: float = 0.0
     rivals: float = 0.0
     sharpness: float = 15.0
+    blend: float = 1.0
     queue: int = 4096
     temperature: float = 0.07
     momentum: float = 0.999
@@ -119,16 +120,15 @@ RECIPES = {
         loss="distillation",
         learning_rate=2e-4,
         schedule="cosine",
-        warm_up=40,
+        warm_up=20,
         batch=64,
-        steps=1_000,
-        epoch_steps=100,
-        frozen=0,
-        augmentation=Augmentation(
-            published=0.5, shift=0.02, turn=3, zoom=0.03, light=0.1, contrast=0.2
-        ),
-        views=6,
-        plain=0.2,
+        steps=480,
+        epoch_steps=240,
+        frozen=8,
+        augmentation=Augmentation(published=0.5, light=0.1, contrast=0.25, blur=1.0),
+        views=4,
+        plain=0.3,
+        blend=0.85,
         identity=0.1,
         rivals=0.1,
     ),

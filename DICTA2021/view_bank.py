@@ -87,10 +87,9 @@ def build_bank(
 
 
 def _key(faces, augmentation, views, alignments, seed) -> str:
-    settings = (
-        _FORMAT,
-        augmentation._replace(flip=0, shift=0, turn=0, zoom=0, light=0, contrast=0),
-    )
+    # Only what is painted: the other changes are made by the loader.
+    painted = tuple(augmentation)[:4]
+    settings = (_FORMAT, painted)
     digest = hashlib.sha256(repr((*settings, views, tuple(alignments), seed)).encode())
     for face in faces:
         digest.update(os.fsencode(face.place) + b"\0" + face.sha256.encode())

@@ -20,3 +20,13 @@ def seed_number(text: str) -> int:
     raise argparse.ArgumentTypeError(
         f"expected a whole number from 0 to {LARGEST_SEED:,}; {text!r} came"
     )
+
+
+def job_count(text: str) -> int:
+    """Return a number of processes: not 0, and -1 for as many as there are cores."""
+    try:
+        if int(text) != 0:
+            return int(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; {text!r} came")

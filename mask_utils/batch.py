@@ -1,7 +1,6 @@
 """Masks many pictures: in parallel, resumable after any end, with a manifest of every picture."""
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import shutil
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from mask_utils.datasets import Group, Source
 from mask_utils.errors import UserError
-from mask_utils.files import write_file
+from mask_utils.files import held, write_file
 from mask_utils.images import (
     PictureError,
     decode_picture,
@@ -610,17 +609,10 @@ def connect(scheduler: str):
         ) from None
 
 
-@contextlib.contextmanager
-def _only_run(state: Path) -> Iterator[None]:
+def _only_run(state: Path) -> contextlib.AbstractContextManager[None]:
     """Hold an output folder: a second run on it is refused; a killed run lets it go."""
-    with (state / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BatchError(
-                f"{state.parent} is being written by another run; wait, or name another folder"
-            ) from None
-        yield
+    busy = f"{state.parent} is being written by another run; wait, or name another folder"
+    return held(state / "lock", BatchError(busy))
 
 
 def _describe(settings: BatchSettings) -> str:

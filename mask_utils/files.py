@@ -1,6 +1,7 @@
 """Files that are either whole or not there, whenever the process is killed."""
 
 import contextlib
+import fcntl
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,3 +35,23 @@ def write_file(path: Path, data: bytes | str, temporary_folder: Path | None = No
     """Write a whole file, text as UTF-8; see whole_file."""
     with whole_file(path, temporary_folder) as file:
         file.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+
+
+@contextlib.contextmanager
+def held(lock: Path, busy: Exception) -> Iterator[None]:
+    """Hold a lock file for the length of the block; a killed process lets it go.
+
+    Args:
+        lock: the file; its folder is made where it lacks; it stays there, empty.
+        busy: raised where another process holds it.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise busy from None
+        yield

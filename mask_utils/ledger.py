@@ -87,7 +87,7 @@ class Ledger:
                         known = dict(zip(older, row, strict=True))
                         rewritten.write(_encode([[known.get(name, "") for name in self.columns]]))
         again = os.open(self.path, _FLAGS)
-        os.dup2(again, self._file)
+        os.dup2(again, self._file, inheritable=False)
         os.close(again)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 

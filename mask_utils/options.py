@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mask_utils.argument_types import positive, seed_number
+from mask_utils.argument_types import job_count, positive, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.geometry import MASK_TYPES
 from mask_utils.landmark_cache import default_cache_file
@@ -103,7 +103,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     work = parser.add_argument_group("the work")
     work.add_argument(
         "--jobs",
-        type=_jobs,
+        type=job_count,
         default=-1,
         help="processes (default: -1, as many as there are cores)",
     )
@@ -180,12 +180,3 @@ def _detector_size(text: str) -> int:
     raise argparse.ArgumentTypeError(
         f"expected 0 or at least 80 pixels, the smallest face found; {text!r} came"
     )
-
-
-def _jobs(text: str) -> int:
-    try:
-        if int(text) != 0:
-            return int(text)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; {text!r} came")

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import pytest
 
+import generate_mask_to_datasets
 from DICTA2021 import (
     ensemble_scores,
     generate_pairs,
@@ -279,7 +280,7 @@ def makefile_commands(target: str, **variables: str) -> list[list[str]]:
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     )  # fmt: skip
     text = done.stdout.replace("\\\n", " ")
-    lines = [line.partition("||")[0] for line in text.splitlines() if "DICTA2021/" in line]
+    lines = [line.partition("||")[0] for line in text.splitlines() if ".py --" in line]
     lines = [shlex.split(line) for line in lines]
     return [line[next(i for i, w in enumerate(line) if w.endswith(".py")) :] for line in lines]
 
@@ -287,15 +288,18 @@ def makefile_commands(target: str, **variables: str) -> list[list[str]]:
 def test_the_papers_models_and_their_ensemble(small, run, drawn_masked, cache, tmp_path, capsys):
     """`make paper_models`, command by command, at toy size."""
     commands = makefile_commands(
-        "paper_models", BASE=str(drawn_masked), MODELS=str(tmp_path / "models"),
-        RUNS=str(tmp_path / "runs"),
+        "paper_models", BASE=str(drawn_masked.parent / "drawn"), MASKED=str(tmp_path / "masked"),
+        MODELS=str(tmp_path / "models"), RUNS=str(tmp_path / "runs"),
     )  # fmt: skip
     trained = [c[c.index("--recipe") + 1] for c in commands if "train_siamese" in c[0]]
     assert trained == [name for name in CHAIN if name != "EX1"]
     more = [str(word) for word in (*TOY, "queue=8")]
     more += ["--cache", str(cache), "--jobs", "1"]
     for script, *words in commands:
-        if "train_siamese" in script:
+        if script == "generate_mask_to_datasets.py":
+            words += ["--jobs", "1", "--landmark_cache", str(drawn_masked.parent / "c.csv")]
+            assert generate_mask_to_datasets.main(words) == 0
+        elif "train_siamese" in script:
             assert train_siamese.main([*words, *more]) == 0
         elif "generate_pairs" in script:
             assert generate_pairs.main(words) == 0

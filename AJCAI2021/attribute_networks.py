@@ -1,0 +1,116 @@
+"""The networks that tell an attribute from a face: the paper's ResNet50, or dlib's face network.
+
+A network takes RGB pictures of 0-255 and returns one logit a class, or for age one number
+(attributes.to_years). `divide` cuts the dlib one behind its frozen stages: what these give for a
+picture never changes and need be computed only once.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from DICTA2021.dlib_network import CHIP_SHAPE, STAGES, dlib_network, freeze_stages
+from DICTA2021.networks import resnet50
+from DICTA2021.published_weights import load_weights
+from mask_utils.errors import UserError
+
+BACKBONES = ("resnet50", "dlib")
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, of pictures in 0-1
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Parts(NamedTuple):
+    """Parts of a network, which share its weights.
+
+    frozen: picture -> activations that never change, None where the network is trained from the
+    pictures on. trained: activations, or pictures, -> outputs. features: the same -> pooled
+    features, what the head sees.
+    """
+
+    frozen: keras.Model | None
+    trained: keras.Model
+    features: keras.Model
+
+
+def build_network(
+    backbone: str, outputs: int, size: int, dropout: float = 0.0, init: str | Path = "package"
+) -> keras.Model:
+    """Build an attribute network.
+
+    Args:
+        backbone: "resnet50": v1.5, one dense layer on 2048 pooled features; "dlib": the pretrained
+            face network up to its 256 pooled features and one dense layer. Its 128-d embedding is
+            left out: it was trained to forget all but who somebody is.
+        outputs: classes, or 1.
+        size: side of the pictures in pixels; dlib takes 150 alone.
+        dropout: share of the pooled features that is dropped in training.
+        init: first weights: "none" (random), "package" (dlib: those that pip brings; resnet50:
+            random), or a file of the backbone, whose head is left out.
+
+    Returns:
+        Model: (n, size, size, 3) RGB 0-255 -> (n, outputs) float32, no activation; the dense layer
+        "fc" starts at N(0, 0.01) with zero bias.
+
+    Raises:
+        UserError: a size that the backbone cannot take, or weights that do not fit.
+
+    Source: AJCAI2021 paper, section on training (ResNet50 and the start of its last layer).
+    """
+    if backbone == "dlib":
+        if size != CHIP_SHAPE[0]:
+            raise UserError(f"the dlib backbone takes pictures of {CHIP_SHAPE[0]}; {size} came")
+        base = dlib_network(init)
+        picture, x = base.input, base.get_layer("embedding_pool").output
+    elif backbone == "resnet50":
+        if size < 32:
+            raise UserError(f"the resnet50 backbone takes pictures of 32 or more; {size} came")
+        picture = layers.Input((size, size, 3), name="picture")
+        scale = [1 / (255 * deviation) for deviation in _IMAGENET_STD]
+        offset = [-m / d for m, d in zip(_IMAGENET_MEAN, _IMAGENET_STD, strict=True)]
+        features = resnet50(size=size)
+        if str(init) not in ("none", "package"):
+            load_weights(features, init)
+        x = features(layers.Rescaling(scale, offset, name="scale")(picture))
+    else:
+        raise ValueError(f"the backbone is one of {', '.join(BACKBONES)}, not {backbone!r}")
+    x = layers.Dropout(dropout, name="fc_dropout")(x)
+    normal = keras.initializers.RandomNormal(0.0, 0.01)
+    x = layers.Dense(outputs, kernel_initializer=normal, name="fc")(x)
+    # Half precision, where it is on, ends before the loss.
+    x = layers.Activation("linear", dtype="float32", name="outputs")(x)
+    return keras.Model(picture, x, name=f"{backbone}_attribute")
+
+
+def divide(network: keras.Model, frozen: int, cut: bool = True) -> Parts:
+    """Hold the first stages of an attribute network, and cut it behind them.
+
+    Args:
+        network: of build_network.
+        frozen: how many of dlib_network.STAGES to hold, 0 to 15; 0 for resnet50, whose stages
+            cannot be held.
+        cut: whether to cut at all; without, `trained` begins with the picture.
+
+    Returns:
+        Parts; the activations of `frozen` are (n, h, w, channels) float32.
+
+    Raises:
+        UserError: no such number of stages, or none to cut behind.
+    """
+    is_dlib = network.name.startswith("dlib")
+    if not int(cut) <= frozen <= (len(STAGES) - 1 if is_dlib else 0):
+        raise UserError(f"{network.name} cannot hold {frozen} stages" + " to cut behind" * cut)
+    features = network.get_layer("fc_dropout").input
+    if is_dlib:
+        freeze_stages(network, frozen)
+    start, before = network.input, None
+    if cut:
+        stage = STAGES[frozen - 1]
+        start = network.get_layer("stem_pool" if stage == "stem" else f"{stage}_relu").output
+        before = keras.Model(network.input, start, name="frozen")
+    return Parts(
+        before,
+        keras.Model(start, network.output, name="trained"),
+        keras.Model(start, features, name="pooled"),
+    )

@@ -1,0 +1,1 @@
+"""Making the datasets that the attribute networks are trained and tested on."""

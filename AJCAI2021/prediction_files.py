@@ -1,0 +1,171 @@
+"""Files of predictions: `name,true,predicted,score_<class>...`, from which all is recomputed.
+
+For age `true` and `predicted` are years and there are no scores; for the other attributes they are
+class indices, and the scores are the network's probabilities.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from AJCAI2021.attributes import ATTRIBUTES
+from AJCAI2021.predictions import confusion_matrix
+from mask_utils.errors import UserError
+from mask_utils.files import write_file
+from reproduction.published import Prediction, PublishedFileError, read_predictions
+
+_PUBLISHED_HEADER = ("Name", "Label", "Predicted")
+
+
+class PredictionFileError(UserError):
+    """A prediction file that cannot be read or used; the message is one line for the user."""
+
+
+class Predictions(NamedTuple):
+    """What a network says of pictures.
+
+    names: (n,) file names without "masked_". true, predicted: (n,) class indices, int64; for age
+    years, float64. scores: (n, classes) float64, or None.
+    """
+
+    names: tuple[str, ...]
+    true: np.ndarray
+    predicted: np.ndarray
+    scores: np.ndarray | None = None
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each prediction is right, (n,) bool."""
+        return self.true == self.predicted
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Predicted less true, (n,) float64."""
+        return self.predicted - self.true
+
+    def matrix(self, classes: int) -> np.ndarray:
+        """Confusion matrix, (classes, classes) int64, rows true."""
+        rows = zip(self.names, self.true.tolist(), self.predicted.tolist(), strict=True)
+        return confusion_matrix([Prediction(*row) for row in rows], classes)
+
+
+def write_predictions(path: Path, predictions: Predictions, attribute: str) -> None:
+    """Write a file of predictions, whole or not at all.
+
+    Args:
+        path: of the CSV file.
+        predictions: what to write.
+        attribute: a key of ATTRIBUTES; its classes name the columns of scores.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_header(attribute, predictions.scores is not None))
+    for row, name in enumerate(predictions.names):
+        true, predicted = predictions.true[row], predictions.predicted[row]
+        values = [f"{true:g}", f"{predicted:.4f}" if attribute == "age" else str(predicted)]
+        scores = [] if predictions.scores is None else predictions.scores[row]
+        writer.writerow([name, *values, *(f"{score:.6f}" for score in scores)])
+    write_file(path, text.getvalue())
+
+
+def _header(attribute: str, scores: bool) -> list[str]:
+    classes = ATTRIBUTES[attribute].classes if scores else ()
+    return ["name", "true", "predicted", *(f"score_{name}" for name in classes)]
+
+
+def read_prediction_file(path: Path, attribute: str) -> Predictions:
+    """Read a file of predictions: one that write_predictions wrote, or a published one.
+
+    Args:
+        path: of the CSV file.
+        attribute: a key of ATTRIBUTES.
+
+    Returns:
+        Predictions in the file's order.
+
+    Raises:
+        PredictionFileError: no such file, another header, a malformed line (file and line are
+            named), a picture that comes twice, or no prediction at all.
+    """
+    classes = len(ATTRIBUTES[attribute].classes)
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *lines = [*csv.reader(file)] or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PredictionFileError(f"{path}: predictions cannot be read ({reason})") from None
+    if tuple(field.strip() for field in header) == _PUBLISHED_HEADER and classes:
+        try:
+            published = read_predictions(path, classes)
+        except PublishedFileError as error:
+            raise PredictionFileError(str(error)) from None
+        names, true, predicted = zip(*published, strict=True)
+        return Predictions(names, np.array(true), np.array(predicted))
+    scored = len(header) > 3
+    if header != _header(attribute, scored):
+        raise PredictionFileError(
+            f"{path}: expected the header {','.join(_header(attribute, True))}; "
+            f"{','.join(header)[:80] or 'an empty file'} came"
+        )
+    rows: dict[str, list[float]] = {}
+    for number, line in enumerate(lines, start=2):
+        values = _numbers(line[1:])
+        if len(line) != len(header) or not line[0] or not _fits(values, classes):
+            kind = f"class indices below {classes}" if classes else "ages of 0 or more"
+            raise PredictionFileError(
+                f"{path}, line {number}: expected a name, two {kind} and finite scores; "
+                f"{','.join(line)[:80]!r} came"
+            )
+        if line[0] in rows:
+            raise PredictionFileError(f"{path}, line {number}: {line[0]} was predicted before")
+        rows[line[0]] = values
+    if not rows:
+        raise PredictionFileError(f"{path}: expected predictions below the header; none came")
+    table = np.array(list(rows.values()))
+    kind = np.int64 if classes else np.float64
+    return Predictions(
+        tuple(rows),
+        table[:, 0].astype(kind),
+        table[:, 1].astype(kind),
+        table[:, 2:] if scored else None,
+    )
+
+
+def _numbers(words: Sequence[str]) -> list[float]:
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return []
+
+
+def _fits(values: Sequence[float], classes: int) -> bool:
+    if len(values) < 2 or not all(map(math.isfinite, values)) or min(values[:2]) < 0:
+        return False
+    return not classes or all(value == int(value) < classes for value in values[:2])
+
+
+def same_pictures(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
+    """Bring two predictions of the same pictures into one order, that of the first.
+
+    Raises:
+        PredictionFileError: they are of different pictures, or disagree on what is true.
+    """
+    place = {name: row for row, name in enumerate(second.names)}
+    if set(place) != set(first.names):
+        lacking = sorted(set(place) ^ set(first.names))
+        raise PredictionFileError(
+            f"expected predictions of the same pictures; {len(lacking)} are in one file alone, "
+            f"the first is {lacking[0]}"
+        )
+    order = [place[name] for name in first.names]
+    scores = None if second.scores is None else second.scores[order]
+    second = Predictions(first.names, second.true[order], second.predicted[order], scores)
+    if not np.array_equal(first.true, second.true):
+        at = int(np.argmax(first.true != second.true))
+        raise PredictionFileError(f"{first.names[at]}: the two files disagree on what is true")
+    return first, second

@@ -1,0 +1,1 @@
+"""Datasets and published files: fetched, unpacked, put in place, and checked to be whole."""

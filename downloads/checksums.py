@@ -1,0 +1,40 @@
+"""Checksums of files, written as `<algorithm>:<hex>`: md5, sha1, sha256, and git's blob hash."""
+
+import hashlib
+from pathlib import Path
+
+CHUNK = 1 << 20
+
+
+def checksum(path: Path, algorithm: str) -> str:
+    """Return a file's checksum in hexadecimal.
+
+    Args:
+        path: the file.
+        algorithm: one of hashlib's, or "git": SHA-1 of `blob <bytes>\\0` and the content, by which
+            Git knows a file.
+    """
+    if algorithm == "git":
+        digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    else:
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def mismatch(path: Path, known: str) -> str:
+    """Return "" where a file has a known checksum, else what was expected and what came.
+
+    Args:
+        path: the file.
+        known: `<algorithm>:<hex>`, or "" where none is known.
+    """
+    if not known:
+        return ""
+    algorithm, _, expected = known.partition(":")
+    found = checksum(path, algorithm)
+    if found == expected.lower():
+        return ""
+    return f"{algorithm} checksum {expected} expected, {found} came"

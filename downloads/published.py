@@ -1,0 +1,76 @@
+"""The papers' own files: scores, pair lists, predictions and weights, each checked by its hash."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from downloads.checksums import mismatch
+from downloads.fetch import NotFetchedError, Patience, fetch
+from downloads.formats import wrong_kind
+from downloads.sources import RemoteFile
+
+
+def state_of(path: Path, file: RemoteFile) -> str:
+    """Return "" where a file is there and what was published, "absent", or what is wrong."""
+    if not path.is_file():
+        return "absent"
+    return wrong_kind(path, file.name) or mismatch(path, file.hash)
+
+
+def plan_published_line(folder: Path, group: str, files: Sequence[RemoteFile]) -> str:
+    """Say in one line what bring_published would do; nothing is fetched or written."""
+    absent = [file for file in files if not (folder / file.name).is_file()]
+    known = sum(file.bytes for file in absent if file.bytes)
+    unknown = sum(file.bytes is None for file in absent)
+    size = f"{known:,} bytes" + (f" and {unknown} files of unknown size" if unknown else "")
+    hashes = sum(bool(file.hash) for file in files)
+    return (
+        f"{group}: would fetch {len(absent)} of {len(files)} files ({size}; {hashes} with a known "
+        f"hash) into {folder}"
+    )
+
+
+def bring_published(
+    folder: Path,
+    group: str,
+    files: Sequence[RemoteFile],
+    patience: Patience = Patience(),  # noqa: B008
+) -> tuple[int, list[str]]:
+    """Fetch the files of a group that are not there.
+
+    Args:
+        folder: the layout of the papers' repository comes below it.
+        group: its name, for the progress bar.
+        files: what belongs to it.
+        patience: see downloads.fetch.fetch.
+
+    Returns:
+        How many were fetched, and a line for each that is not there, or not what was published.
+        A file that is there is never replaced.
+
+    Raises:
+        DiskFullError, MissingLibraryError: nothing else can be done either.
+    """
+    fetched, problems = 0, []
+    for number, file in enumerate(tqdm(files, desc=group, unit="file", disable=None, leave=False)):
+        path = folder / file.name
+        state = state_of(path, file)
+        if state == "absent":
+            try:
+                fetch(file, folder, patience)
+                fetched += 1
+            except NotFetchedError as error:
+                note = f" ({file.note})" if file.note else ""
+                problems.append(f"{error}{note}")
+                if error.unreachable:
+                    rest = len(files) - number - 1
+                    if rest:
+                        problems[-1] += f"; {rest} more files were not tried"
+                    break
+        elif state:
+            problems.append(
+                f"{path}: not what was published: {state}; it is left as it is; delete it to have "
+                "it fetched"
+            )
+    return fetched, problems
