@@ -1,7 +1,8 @@
 """How each model is trained: one declared record a recipe.
 
 What the papers state, what is inferred from their code and score files, and what is unknown is
-listed in DICTA2021/README.md, "Deviations and unknowns"; the numbers in brackets point there.
+listed in DICTA2021/README.md, "Deviations and unknowns"; the numbers in brackets point there, and
+its table of recipes is `table()`.
 """
 
 import math
@@ -13,7 +14,7 @@ from mask_utils.geometry import MASK_TYPES
 from mask_utils.overlay import STYLES
 
 PUBLISHED_LOOK = Augmentation(published=1.0, flip=0.0)
-"""The masks of the papers' datasets and nothing else."""
+"""The masks of the papers' datasets and nothing else [2]."""
 
 LOSSES = ("logit", "contrastive", "distillation", "momentum")
 NETWORKS = ("resnet50", "vgg19", "mobilenet_v2", "senet50", "vgg16", "dlib")
@@ -220,3 +221,29 @@ def _set(record, name: str, text: str, shown: str):
     except ValueError:
         raise UserError(f"expected {shown} to be {kind.__name__}; {text!r} came") from None
     return record._replace(**{name: value})
+
+
+def table() -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of what the recipes are, for the README."""
+    header = ["recipe", "network", "trained on [3]", "first weights [4]", "loss", "optimiser [5]"]
+    header += ["batch [5]", "steps [4]", "hard pairs [6]"]
+    rows = []
+    for name, recipe in RECIPES.items():
+        datasets = "four" if recipe.datasets == _FOUR else ", ".join(recipe.datasets)
+        if recipe.unlabelled:
+            datasets += f", {', '.join(recipe.unlabelled)} unlabelled"
+        rate = f"{recipe.optimizer} {recipe.learning_rate:g}"
+        rows.append(
+            [
+                name,
+                recipe.network,
+                datasets,
+                recipe.init,
+                recipe.loss,
+                rate + (", cosine" if recipe.schedule == "cosine" else ""),
+                str(recipe.batch),
+                f"{recipe.steps:,}",
+                f"{recipe.hard:.0%}" if recipe.loss == "logit" else "–",
+            ]
+        )
+    return header, rows

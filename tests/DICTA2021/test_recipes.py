@@ -1,11 +1,16 @@
 """The declared recipes, and fields set by text."""
 
+import re
+
 import pytest
 
+from DICTA2021 import recipes
 from DICTA2021.model_scores import MATCHERS
 from DICTA2021.recipes import DLIB_STAGES, NETWORKS, RECIPES, check, with_settings
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
+from reproduction import tables
+from reproduction.provenance import REPOSITORY
 
 
 def test_every_recipe_names_what_there_is():
@@ -35,6 +40,17 @@ def test_what_the_paper_states():
     assert all(RECIPES[name].hard > 0 for name in ("FT1", "FT2", "FT3"))
     for name in ("VGG19", "MobileNet", "SENET", "VGG16"):
         assert RECIPES[name].optimizer == "sgd" and RECIPES[name].loss == "logit"
+
+
+def test_the_readme_lists_the_recipes_and_every_number_in_brackets():
+    text = (REPOSITORY / "DICTA2021" / "README.md").read_text(encoding="utf-8")
+    # To fill it again: tables.fill_markers(README, tables.to_markdown(*recipes.table()), "recipes")
+    assert tables.to_markdown(*recipes.table()) in text
+    listed = text.rpartition("### Deviations and unknowns")[2]
+    items = set(re.findall(r"^(\d+)\. ", listed, re.M))
+    code = (REPOSITORY / "DICTA2021" / "recipes.py").read_text(encoding="utf-8")
+    used = set(re.findall(r"\[(\d+)\]", code))
+    assert used and used <= items
 
 
 def test_fields_are_set_by_text():
