@@ -76,3 +76,27 @@ utkface: install
 		--config AJCAI2021/trained_here.json --readme AJCAI2021/README.md
 	$(RUN) AJCAI2021/draw_attribute_figures.py --name trained_here \
 		--config AJCAI2021/trained_here.json --data runs/utkface/data/split.csv
+
+# the papers' models, trained on masked copies of BASE's datasets, and Benchmark 2 from them:
+# make paper_models BASE=data, with TRAIN='--distribute gpus' for instance; TESTS are kept for testing
+MASKED ?= masked
+MODELS ?= models
+RUNS ?= runs
+TESTS ?= lfw
+TRAIN ?=
+TRAINING = $(RUN) DICTA2021/train_siamese.py --base_folder $(MASKED) --test_datasets $(TESTS) \
+	--models_folder $(MODELS) $(TRAIN)
+.PHONY: paper_models
+paper_models: install
+	$(RUN) generate_mask_to_datasets.py --base_folder $(BASE) --new_dataset_folder $(MASKED)
+	$(TRAINING) --recipe moco --output $(RUNS)/moco
+	$(TRAINING) --recipe CP1 --output $(RUNS)/CP1
+	$(TRAINING) --recipe CP2 --output $(RUNS)/CP2
+	$(TRAINING) --recipe FT1 --output $(RUNS)/FT1
+	$(TRAINING) --recipe FT2 --output $(RUNS)/FT2
+	$(TRAINING) --recipe FT3 --output $(RUNS)/FT3
+	$(RUN) DICTA2021/generate_pairs.py --base_folder $(MASKED) --datasets $(TESTS) \
+		--output $(MODELS)/pairs
+	@# Exit code 1 says that a figure is not the paper's.
+	$(RUN) DICTA2021/regenerate_experiment_2_results_from_models.py --base_folder $(MASKED) \
+		--pairs $(MODELS)/pairs --datasets $(TESTS) --models_folder $(MODELS) || [ $$? = 1 ]

@@ -143,7 +143,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     machine.add_argument(
         "--precision", choices=("auto", "float32", "float16", "bfloat16"), default="auto"
     )
-    machine.add_argument("--distribute", choices=("none", "gpus", "hosts"), default="none")
+    machine.add_argument("--distribute", choices=("none", "gpus"), default="none")
     arguments = parser.parse_args(argv)
     _fill_defaults(parser, arguments)
     return arguments
@@ -214,7 +214,7 @@ def train(arguments: argparse.Namespace) -> int:
         "training_pictures": key,
     }
     run = training.open_run(arguments.output, settings, ("dlib-bin",))
-    with devices.distributed(arguments.distribute) as where:
+    with devices.distributed(arguments.distribute) as where, where.scope():
         from DICTA2021.published_weights import load_weights, save_weights
 
         network = attribute_network(arguments)
@@ -231,10 +231,7 @@ def train(arguments: argparse.Namespace) -> int:
             lambda path: save_weights(network, path),
             monitor="val_error" if arguments.attribute == "age" else "val_loss",
             patience=arguments.patience,
-            chief=where.number == 0,
         )
-        if where.number:
-            return 0
         digest = training.weights_digest(trained)
         load_weights(network, arguments.output / "best.weights.h5")
     evaluate(arguments, network, rows["testing"], arrays["testing"], history, digest)

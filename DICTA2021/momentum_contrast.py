@@ -31,7 +31,8 @@ class MomentumContrast(layers.Layer):
         momentum: float = 0.999,
         **options,
     ):
-        super().__init__(**options)
+        # Half precision would swallow the running mean's small steps; the encoders keep theirs.
+        super().__init__(dtype="float32", **options)
         self.query_encoder = self._with_head(encoder, dimensions)
         self.key_encoder = keras.models.clone_model(self.query_encoder)
         self.key_encoder.set_weights(self.query_encoder.get_weights())

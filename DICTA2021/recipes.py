@@ -1,25 +1,33 @@
 """How each model is trained: one declared record a recipe.
 
 What the papers state, what is inferred from their code and score files, and what is unknown is
-listed in DICTA2021/README.md, "Deviations and unknowns"; the numbers in brackets point there.
+listed in DICTA2021/README.md, "Deviations and unknowns"; the numbers in brackets point there, and
+its table of recipes is `table()`.
 """
 
+import math
 from typing import NamedTuple, get_args, get_type_hints
 
 from DICTA2021.augmentation import Augmentation
 from mask_utils.errors import UserError
+from mask_utils.geometry import MASK_TYPES
+from mask_utils.overlay import STYLES
 
 PUBLISHED_LOOK = Augmentation(published=1.0, flip=0.0)
-"""The masks of the papers' datasets and nothing else."""
+"""The masks of the papers' datasets and nothing else [2]."""
 
 LOSSES = ("logit", "contrastive", "distillation", "momentum")
+NETWORKS = ("resnet50", "vgg19", "mobilenet_v2", "senet50", "vgg16", "dlib")
+"""networks.NETWORK_NAMES, here without Keras."""
+DLIB_STAGES = 16
+"""Stages of the dlib network, and so the most that can be frozen."""
 
 
 class Recipe(NamedTuple):
     """Everything that decides a training, but for its seed.
 
     datasets: whose people are trained on. unlabelled: whose faces only the teacher sees.
-    network: of networks.NETWORK_NAMES. init: none, imagenet, package (dlib's own), a recipe whose
+    network: of NETWORKS. init: none, imagenet, package (dlib's own), a recipe whose
     weights stand in the models folder, or a weight file.
     loss: logit (binary cross-entropy on the head), contrastive (margin on features' distance),
     distillation (an unmasked teacher, see losses.distillation_loss), momentum (MoCo).
@@ -149,9 +157,57 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
             recipe = recipe._replace(augmentation=augmentation)
         else:
             recipe = _set(recipe, name, text, name)
-    if recipe.loss not in LOSSES:
-        raise UserError(f"expected loss to be one of {', '.join(LOSSES)}; {recipe.loss!r} came")
+    check(recipe)
     return recipe
+
+
+_CHOICES = {
+    "network": NETWORKS,
+    "loss": LOSSES,
+    "optimizer": ("adam", "sgd"),
+    "schedule": ("constant", "cosine"),
+    "preprocessing": ("published", "corrected"),
+    "alignments": ("A", "B"),
+    "types": MASK_TYPES,
+    "styles": STYLES,
+}
+_SHARES = ("hard", "plain", "momentum", "published", "patterned", "flip", "zoom")
+_POSITIVE = ("learning_rate", "batch", "steps", "epoch_steps", "queue", "temperature", "sharpness")
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe with a value that means nothing.
+
+    Raises:
+        UserError: the field, what was expected and what came.
+    """
+    for name, value in (recipe._asdict() | recipe.augmentation._asdict()).items():
+        if name in _CHOICES:
+            known = _CHOICES[name]
+            values = value if isinstance(value, tuple) else (value,)
+            if not values or not set(values) <= set(known):
+                kind = "some" if isinstance(value, tuple) else "one"
+                raise UserError(
+                    f"expected {name} to be {kind} of {', '.join(known)}; "
+                    f"{','.join(values) or 'nothing'} came"
+                )
+        elif isinstance(value, int | float):
+            if name in _SHARES:
+                expected, holds = "from 0 to 1", 0 <= value <= 1
+            elif name in _POSITIVE:
+                expected, holds = "above 0", 0 < value < math.inf
+            else:
+                expected, holds = "0 or more", 0 <= value < math.inf
+            if not holds:
+                raise UserError(f"expected {name} to be {expected}; {value} came")
+    most = DLIB_STAGES if recipe.network == "dlib" else 0
+    if recipe.frozen > most:
+        raise UserError(
+            f"expected frozen to be at most {most} for the network {recipe.network}; "
+            f"{recipe.frozen} came"
+        )
+    if recipe.loss == "distillation" and not recipe.views and recipe.plain < 1:
+        raise UserError("expected at least 1 of the views that distillation trains on; 0 came")
 
 
 def _set(record, name: str, text: str, shown: str):
@@ -165,3 +221,29 @@ def _set(record, name: str, text: str, shown: str):
     except ValueError:
         raise UserError(f"expected {shown} to be {kind.__name__}; {text!r} came") from None
     return record._replace(**{name: value})
+
+
+def table() -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of what the recipes are, for the README."""
+    header = ["recipe", "network", "trained on [3]", "first weights [4]", "loss", "optimiser [5]"]
+    header += ["batch [5]", "steps [4]", "hard pairs [6]"]
+    rows = []
+    for name, recipe in RECIPES.items():
+        datasets = "four" if recipe.datasets == _FOUR else ", ".join(recipe.datasets)
+        if recipe.unlabelled:
+            datasets += f", {', '.join(recipe.unlabelled)} unlabelled"
+        rate = f"{recipe.optimizer} {recipe.learning_rate:g}"
+        rows.append(
+            [
+                name,
+                recipe.network,
+                datasets,
+                recipe.init,
+                recipe.loss,
+                rate + (", cosine" if recipe.schedule == "cosine" else ""),
+                str(recipe.batch),
+                f"{recipe.steps:,}",
+                f"{recipe.hard:.0%}" if recipe.loss == "logit" else "–",
+            ]
+        )
+    return header, rows

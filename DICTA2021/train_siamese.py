@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -42,6 +43,11 @@ from mask_utils.landmark_cache import default_cache_file
 from mask_utils.masking import MaskSettings, mask_picture
 from mask_utils.options import new_parser
 from reproduction import provenance
+
+if TYPE_CHECKING:
+    import keras
+
+    from reproduction.devices import Devices
 
 SAME_PERSON = 0.45
 """Distance of dlib embeddings below which a training face is taken for one of a test set."""
@@ -238,12 +244,14 @@ def some_pictures(held_out: Mapping[str, list[TrainingFace]], most: int) -> list
 
 
 def picture_validation(
-    network, faces: Sequence[TrainingFace], preparation: embeddings.Preparation
+    embed: Callable[[np.ndarray, int], np.ndarray],
+    faces: Sequence[TrainingFace],
+    preparation: embeddings.Preparation,
 ) -> Callable[[], dict[str, float]]:
     """Return what gives the figures of a network on held-out faces, published masks.
 
     Args:
-        network: picture -> vector.
+        embed: (pictures, batch size) -> vectors.
         faces: held out; unreadable ones are left out.
         preparation: of its pictures.
     """
@@ -260,10 +268,11 @@ def picture_validation(
         plain.append(preparation.prepare(picture, known))
         masked.append(preparation.prepare(covered, known))
         people.append(face.person)
+    _check_held_out(people)
     pictures, names = np.stack([*plain, *masked]), np.array(people)
 
     def validate() -> dict[str, float]:
-        vectors = network.predict(pictures, batch_size=64, verbose=0).astype(np.float32)
+        vectors = embed(pictures, 64)
         figures = verification_figures(vectors[: len(names)], vectors[len(names) :], names)
         return {f"val_{name}": value for name, value in figures.items()}
 
@@ -271,7 +280,9 @@ def picture_validation(
 
 
 def chip_validation(
-    network, faces: Sequence[TrainingFace], alignments: Sequence[str] = ("A", "B")
+    embed: Callable[[np.ndarray, int], np.ndarray],
+    faces: Sequence[TrainingFace],
+    alignments: Sequence[str] = ("A", "B"),
 ) -> Callable[[], dict[str, float]]:
     """Return what gives the figures of a dlib network on held-out faces, for each alignment.
 
@@ -294,11 +305,12 @@ def chip_validation(
                 landmarks = predict_landmarks(covered, face.face.box)
             chips[name].append(embeddings.aligned_chip(covered, landmarks))
         people.append(face.person)
+    _check_held_out(people)
     pictures, names = np.concatenate([np.stack(own) for own in chips.values()]), np.array(people)
 
     def validate() -> dict[str, float]:
-        found = network.predict(pictures.astype(np.float32), batch_size=64, verbose=0)
-        vectors = dict(zip(chips, np.split(found.astype(np.float32), len(chips)), strict=True))
+        found = embed(pictures.astype(np.float32), 64)
+        vectors = dict(zip(chips, np.split(found, len(chips)), strict=True))
         figures = {}
         for kind in chips:
             of_kind = verification_figures(vectors["plain"], vectors[kind], names)
@@ -307,6 +319,15 @@ def chip_validation(
         return {"val_eer": float(np.mean(eers)), **figures}
 
     return validate
+
+
+def _check_held_out(people: Sequence[str]) -> None:
+    """Refuse held-out faces of which no error rate can be had; unreadable ones are gone already."""
+    if len(set(people)) < 2 or len(set(people)) == len(people):
+        raise TrainingError(
+            "expected readable pictures of two people held out, two of one of them; "
+            f"{len(people)} pictures of {len(set(people))} people came"
+        )
 
 
 # ----------------------------------------------------------------------------------------- models
@@ -333,6 +354,27 @@ def first_weights(recipe: Recipe, models_folder: Path) -> str | Path:
     raise TrainingError(f"expected a weight file to begin with; {recipe.init} is not there")
 
 
+def build_pair_network(recipe: Recipe, models_folder: Path):
+    """Build a recipe's pair network, or the dlib network, with its first weights.
+
+    A file of features alone, as momentum contrast or another task leaves them, fills these; the
+    head then begins at random.
+
+    Raises:
+        TrainingError: see first_weights. WeightFileError: the file is of another network.
+    """
+    from DICTA2021.networks import build_network
+    from DICTA2021.published_weights import BEYOND_FEATURES, load_weights, read_weight_file
+
+    weights = first_weights(recipe, models_folder)
+    if not isinstance(weights, Path) or recipe.network == "dlib" or weights.is_dir():
+        return build_network(recipe.network, weights)
+    network = build_network(recipe.network, "none")
+    whole = any(BEYOND_FEATURES.match(layer) for layer in read_weight_file(weights))
+    load_weights(network if whole else network.get_layer("features"), weights)
+    return network
+
+
 def compile_model(model, recipe: Recipe, loss) -> None:
     """Compile a model with a recipe's optimiser and schedule."""
     import keras
@@ -346,15 +388,12 @@ def compile_model(model, recipe: Recipe, loss) -> None:
             warmup_target=recipe.learning_rate if warm_up else None,
             warmup_steps=warm_up,
         )
-    elif recipe.schedule != "constant":
-        raise UserError(f"expected a schedule constant or cosine; {recipe.schedule!r} came")
     kinds = {
         "adam": keras.optimizers.Adam,
         "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9),
     }
-    if recipe.optimizer not in kinds:
-        raise UserError(f"expected an optimizer adam or sgd; {recipe.optimizer!r} came")
     model.compile(kinds[recipe.optimizer](rate), loss)
+    model.optimizer.build(model.trainable_variables)  # here, where the scope of the devices is
 
 
 def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> int:
@@ -362,24 +401,61 @@ def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> i
     recipe = resolve(arguments)
     from reproduction import devices
 
-    devices.prepare(arguments.seed, arguments.precision)
     output = arguments.output or Path("runs") / f"{arguments.recipe}-{arguments.seed}"
-    training, held_out, overlap = choose_faces(arguments, recipe)
-    print(
-        f"{len(by_person(training))} people, {sum(bool(f.person) for f in training)} pictures; "
-        f"{sum(not f.person for f in training)} pictures of nobody named; held out: "
-        f"{len(held_out)} people, {sum(map(len, held_out.values()))} pictures"
-    )
+    with devices.distributed(arguments.distribute) as where:
+        devices.prepare(arguments.seed, arguments.precision)
+        if recipe.batch % where.replicas:
+            raise UserError(
+                f"expected a batch that {where.replicas} devices can divide; {recipe.batch} came"
+            )
+        training, held_out, overlap = choose_faces(arguments, recipe)
+        print(
+            f"{len(by_person(training))} people, {sum(bool(f.person) for f in training)} pictures; "
+            f"{sum(not f.person for f in training)} pictures of nobody named; held out: "
+            f"{len(held_out)} people, {sum(map(len, held_out.values()))} pictures"
+        )
+        trained = prepare_training(arguments, recipe, training, held_out, where)
+        return _fit(arguments, argv, recipe, output, overlap, where, trained)
+
+
+class Trained(NamedTuple):
+    """What is trained and how.
+
+    model: compiled. make: (epoch, step) -> batch. validate: figures by name. save: writes what is
+    kept of the model to a path.
+    """
+
+    model: "keras.Model"
+    make: Callable[[int, int], tuple]
+    validate: Callable[[], dict[str, float]]
+    save: Callable[[Path], object]
+
+
+def prepare_training(
+    arguments: argparse.Namespace,
+    recipe: Recipe,
+    training: Sequence[TrainingFace],
+    held_out: Mapping[str, list[TrainingFace]],
+    where: "Devices",
+) -> Trained:
+    """Build a recipe's model and say where its batches come from.
+
+    Args:
+        arguments: the command's.
+        recipe: of resolve.
+        training, held_out: of choose_faces.
+        where: of reproduction.devices.distributed.
+
+    Raises:
+        UserError: first weights or pictures are missing or of no use.
+    """
     kinds = {
         "logit": _pair_training,
         "contrastive": _pair_training,
         "distillation": _distillation,
         "momentum": _momentum,
     }
-    with devices.distributed(arguments.distribute) as where:
-        model, make, validate, save = kinds[recipe.loss](arguments, recipe, training, held_out)
-        run_of = (recipe, output, overlap, where)
-        return _fit(arguments, argv, *run_of, model, make, validate, save)
+    return kinds[recipe.loss](arguments, recipe, training, held_out, where)
 
 
 def keras_backend() -> str:
@@ -389,9 +465,10 @@ def keras_backend() -> str:
     return keras.backend.backend()
 
 
-def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate, save) -> int:
+def _fit(arguments, argv, recipe, output, overlap, where, trained: Trained) -> int:
     from reproduction.training import Batches, best_epoch, draw_curves, fit, open_run
 
+    first = first_weights(recipe, arguments.models_folder)
     settings = {
         "recipe": arguments.recipe,
         "seed": arguments.seed,
@@ -399,37 +476,44 @@ def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate,
         "base_folder": arguments.base_folder,
         "test_datasets": tuple(arguments.test_datasets),
         "precision": arguments.precision,
-        **{k: v for k, v in recipe._asdict().items() if k != "augmentation"},
+        **{k: v for k, v in recipe._asdict().items() if k not in ("augmentation", "init")},
+        "init": recipe.init if recipe.init in RECIPES else first,
         "augmentation": {k: _listed(v) for k, v in recipe.augmentation._asdict().items()},
         "left_out": sorted({*overlap.same_name, *overlap.near}),
     }
-    run = open_run(output, settings, ("tensorflow", "dlib-bin"))
-    if not run.history and where.number == 0:
-        before = validate()
+    chief = where.number == 0
+    run = open_run(output, settings, ("tensorflow", "dlib-bin"), chief)
+    if not run.history and chief:
+        before = trained.validate()
         print("before training: " + ", ".join(f"{n} {value:.4f}" for n, value in before.items()))
         write_file(
             output / "before.csv", f"{','.join(before)}\n{','.join(map(repr, before.values()))}\n"
         )
     epochs = max(1, recipe.steps // recipe.epoch_steps)
-    batches = Batches(make, min(recipe.steps, recipe.epoch_steps), arguments.workers)
+    steps = min(recipe.steps, recipe.epoch_steps)
+    if chief and epochs * steps != recipe.steps:
+        print(f"{recipe.steps} steps are {epochs} times {steps}, with validations in between, and "
+              f"{recipe.steps - epochs * steps} more, which are not made")  # fmt: skip
     history = fit(
-        model,
-        batches,
+        trained.model,
+        Batches(trained.make, steps, arguments.workers, where.share),
         run,
         epochs,
-        validate,
-        save,
+        trained.validate,
+        trained.save,
         "val_eer",
         patience=recipe.patience or None,
-        chief=where.number == 0,
+        chief=chief,
     )
-    if where.number:
+    if not chief:
         return 0
     best = history[best_epoch(history, "val_eer", "min")]
     draw_curves(history, output / "curves.png", f"{arguments.recipe}, seed {arguments.seed}")
     kept = arguments.models_folder / f"{arguments.recipe}.weights.h5"
     write_file(kept, (output / "best.weights.h5").read_bytes())
-    manifest = arguments.base_folder / "manifest.csv"
+    inputs = {f"{arguments.base_folder.name}/manifest.csv": arguments.base_folder / "manifest.csv"}
+    if isinstance(first, Path) and first.is_file():
+        inputs[first.name] = first
     people = sum(
         name in overlap.same_name or not _is_picture(name) for name in settings["left_out"]
     )
@@ -438,7 +522,7 @@ def _fit(arguments, argv, recipe, output, overlap, where, model, make, validate,
     description = provenance.describe(
         provenance.typed("DICTA2021/train_siamese.py", argv),
         settings | {"left_out": counts},
-        {f"{arguments.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
+        {name: provenance.sha256(path) for name, path in inputs.items()},
         arguments.seed,
         ("keras", "tensorflow", "numpy", "dlib-bin"),
     )
@@ -463,36 +547,40 @@ def _listed(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def _pair_training(arguments, recipe, training, held_out):
+def _pair_training(arguments, recipe, training, held_out, where) -> Trained:
     """Pairs through a network of two inputs; the head's logit, or the distance of features."""
     import keras
     from keras import layers, ops
 
     from DICTA2021 import losses
-    from DICTA2021.networks import build_network, embedding_model
+    from DICTA2021.dlib_network import freeze_stages
+    from DICTA2021.networks import embedding_model
     from DICTA2021.published_weights import save_weights
     from DICTA2021.training_batches import pair_batches
+    from reproduction.devices import predictor
 
-    network = build_network(recipe.network, first_weights(recipe, arguments.models_folder))
-    vectors = embedding_model(network)
+    with where.scope():
+        network = build_pair_network(recipe, arguments.models_folder)
+        vectors = embedding_model(network)
+        if recipe.network == "dlib":
+            freeze_stages(network, recipe.frozen)
+        if recipe.loss == "logit":
+            model, loss = keras.Model(network.inputs, network.outputs), losses.logit_loss()
+        else:
+            sides = [keras.Input(vectors.input_shape[1:], name=side) for side in ("a", "b")]
+            delta = layers.Subtract()([vectors(side) for side in sides])
+            distance = ops.sqrt(ops.sum(ops.square(delta), axis=1, keepdims=True) + 1e-8)
+            model, loss = keras.Model(sides, distance), losses.contrastive_loss()
+        compile_model(model, recipe, loss)
     if recipe.network == "dlib":
-        from DICTA2021.dlib_network import freeze_stages
-
-        freeze_stages(network, recipe.frozen)
         preparation = embeddings.chip_preparation("A")
     else:
         preparation = embeddings.picture_preparation(recipe.preprocessing, recipe.network)
-    if recipe.loss == "logit":
-        model, loss = keras.Model(network.inputs, network.outputs), losses.logit_loss()
-    else:
-        sides = [keras.Input(vectors.input_shape[1:], name=side) for side in ("a", "b")]
-        delta = layers.Subtract()([vectors(side) for side in sides])
-        distance = ops.sqrt(ops.sum(ops.square(delta), axis=1, keepdims=True) + 1e-8)
-        model, loss = keras.Model(sides, distance), losses.contrastive_loss()
+    embed = predictor(vectors, where)
     hard = None
     if recipe.hard:
         training = [face for face in training if face.person]
-        hard = mine_hard_pairs(vectors, training, preparation)
+        hard = mine_hard_pairs(embed, training, preparation)
     make = pair_batches(
         training,
         recipe.batch,
@@ -502,14 +590,15 @@ def _pair_training(arguments, recipe, training, held_out):
         hard,
         recipe.hard,
     )
-    compile_model(model, recipe, loss)
-    validate = picture_validation(
-        vectors, some_pictures(held_out, VALIDATION_PICTURES), preparation
-    )
-    return model, make, validate, lambda path: save_weights(network, path)
+    validate = picture_validation(embed, some_pictures(held_out, VALIDATION_PICTURES), preparation)
+    return Trained(model, make, validate, lambda path: save_weights(network, path))
 
 
-def mine_hard_pairs(vectors, faces: Sequence[TrainingFace], preparation: embeddings.Preparation):
+def mine_hard_pairs(
+    embed: Callable[[np.ndarray, int], np.ndarray],
+    faces: Sequence[TrainingFace],
+    preparation: embeddings.Preparation,
+):
     """Find each face's hardest partners by the vectors of the first weights, published masks.
 
     Raises:
@@ -530,13 +619,13 @@ def mine_hard_pairs(vectors, faces: Sequence[TrainingFace], preparation: embeddi
                     picture = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
                 known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
                 prepared.append(preparation.prepare(picture, known))
-            found.append(vectors.predict(np.stack(prepared), verbose=0).astype(np.float32))
+            found.append(embed(np.stack(prepared), 32))
         return np.concatenate(found)
 
     return HardPairs(side(False), side(True), [face.person for face in faces])
 
 
-def _distillation(arguments, recipe, training, held_out):
+def _distillation(arguments, recipe, training, held_out, where) -> Trained:
     """Chips of painted views through the dlib network; the teacher is the network as pip has it."""
     import keras
 
@@ -545,6 +634,7 @@ def _distillation(arguments, recipe, training, held_out):
     from DICTA2021.published_weights import save_weights
     from DICTA2021.training_batches import distillation_batches
     from DICTA2021.view_bank import build_bank
+    from reproduction.devices import predictor
 
     bank = build_bank(
         training,
@@ -564,15 +654,17 @@ def _distillation(arguments, recipe, training, held_out):
         )
     usable = bank.usable & (found.rows >= 0)
     teachers = found.vectors[found.rows]
-    names = sorted(by_person(training))
+    readable = [face for face, holds in zip(training, usable, strict=True) if holds]
+    names = sorted(by_person(readable))
     number = {name: i for i, name in enumerate(names)}
     people = np.array([number.get(face.person, losses.NOBODY) for face in training])
     centroids = np.stack([teachers[usable & (people == i)].mean(axis=0) for i in range(len(names))])
-    student = dlib_network(first_weights(recipe, arguments.models_folder))
-    freeze_stages(student, recipe.frozen)
-    model = keras.Model(student.inputs, student.outputs)
     loss = losses.distillation_loss(centroids, recipe.identity, recipe.rivals, recipe.sharpness)
-    compile_model(model, recipe, loss)
+    with where.scope():
+        student = dlib_network(first_weights(recipe, arguments.models_folder))
+        freeze_stages(student, recipe.frozen)
+        model = keras.Model(student.inputs, student.outputs)
+        compile_model(model, recipe, loss)
     make = distillation_batches(
         bank._replace(usable=usable),
         teachers,
@@ -589,7 +681,7 @@ def _distillation(arguments, recipe, training, held_out):
         pairs = zip(first, student.get_weights(), strict=True)
         kept.set_weights([old + recipe.blend * (new - old) for old, new in pairs])
 
-    measure = chip_validation(kept, some_pictures(held_out, VALIDATION_PICTURES))
+    measure = chip_validation(predictor(kept, where), some_pictures(held_out, VALIDATION_PICTURES))
 
     def validate() -> dict[str, float]:
         blend()
@@ -599,35 +691,35 @@ def _distillation(arguments, recipe, training, held_out):
         blend()
         save_weights(kept, path)
 
-    return model, make, validate, save
+    return Trained(model, make, validate, save)
 
 
-def _momentum(arguments, recipe, training, held_out):
+def _momentum(arguments, recipe, training, held_out, where) -> Trained:
     """Two views of each picture; the encoder alone is kept, as the Siamese network's features."""
     import keras
 
     from DICTA2021.momentum_contrast import MomentumContrast
-    from DICTA2021.networks import build_network, embedding_model
+    from DICTA2021.networks import embedding_model
     from DICTA2021.published_weights import save_weights
     from DICTA2021.training_batches import view_batches
+    from reproduction.devices import predictor
 
-    encoder = embedding_model(
-        build_network(recipe.network, first_weights(recipe, arguments.models_folder))
-    )
-    sides = [keras.Input(encoder.input_shape[1:], name=side) for side in ("query", "key")]
-    contrast = MomentumContrast(
-        encoder,
-        queue=max(recipe.batch, recipe.queue),
-        temperature=recipe.temperature,
-        momentum=recipe.momentum,
-    )
-    model = keras.Model(sides, contrast(sides))
-    compile_model(model, recipe, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    with where.scope():
+        encoder = embedding_model(build_pair_network(recipe, arguments.models_folder))
+        sides = [keras.Input(encoder.input_shape[1:], name=side) for side in ("query", "key")]
+        contrast = MomentumContrast(
+            encoder,
+            queue=max(recipe.batch, recipe.queue),
+            temperature=recipe.temperature,
+            momentum=recipe.momentum,
+        )
+        model = keras.Model(sides, contrast(sides))
+        compile_model(model, recipe, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     preparation = embeddings.picture_preparation(recipe.preprocessing, recipe.network)
     make = view_batches(training, recipe.batch, recipe.augmentation, preparation, arguments.seed)
     held = some_pictures(held_out, VALIDATION_PICTURES)
-    validate = picture_validation(encoder, held, preparation)
-    return model, make, validate, lambda path: save_weights(encoder, path)
+    validate = picture_validation(predictor(encoder, where), held, preparation)
+    return Trained(model, make, validate, lambda path: save_weights(encoder, path))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from mask_utils.images import PictureError, read_picture
 Make = Callable[[int, int], tuple]
 
 HARD_CHOICES = 5  # hard pairs are drawn among so many of the hardest
+_DISTANCES = 2**23  # held in memory at once while hard pairs are looked for
 
 
 def masked_and_plain(
@@ -49,19 +50,33 @@ class HardPairs:
             unmasked, masked: float32 (n, d), in the order of the faces.
             people: whose face each is.
         """
-        names = np.array(people)
-        squares = (masked.astype(np.float64) ** 2).sum(axis=1)
-        self.genuine = np.full((len(names), HARD_CHOICES), NOBODY)
-        self.impostor = np.full((len(names), HARD_CHOICES), NOBODY)
-        for i, vector in enumerate(unmasked.astype(np.float64)):
-            distances = squares - 2 * masked @ vector
-            own = np.flatnonzero(names == names[i])
-            own = own[own != i]
-            hardest = own[np.argsort(-distances[own], kind="stable")][:HARD_CHOICES]
-            self.genuine[i, : len(hardest)] = hardest
-            others = np.flatnonzero(names != names[i])
-            few = others[np.argsort(distances[others], kind="stable")][:HARD_CHOICES]
-            self.impostor[i, : len(few)] = few
+        _, numbers = np.unique(np.asarray(people), return_inverse=True)
+        count = len(numbers)
+        self.genuine = np.full((count, HARD_CHOICES), NOBODY)
+        self.impostor = np.full((count, HARD_CHOICES), NOBODY)
+        squares = np.einsum("ij,ij->i", masked, masked)
+        step = max(1, _DISTANCES // max(1, count))
+        for start in range(0, count, step):
+            rows = np.arange(start, min(start + step, count))
+            # Squared distances, but for the unmasked vector's own square, which orders nothing.
+            distances = squares - 2 * (unmasked[rows] @ masked.T)
+            same = numbers[rows, None] == numbers[None, :]
+            own = np.where(same, -distances, np.inf)
+            own[rows - start, rows] = np.inf
+            self.genuine[rows] = _smallest(own)
+            self.impostor[rows] = _smallest(np.where(same, np.inf, distances))
+
+
+def _smallest(values: np.ndarray) -> np.ndarray:
+    """Columns of the smallest finite values of each row, (n, HARD_CHOICES), NOBODY for no more."""
+    most = min(HARD_CHOICES, values.shape[1])
+    columns = np.sort(np.argpartition(values, most - 1, axis=1)[:, :most], axis=1)
+    found = np.take_along_axis(values, columns, axis=1)
+    order = np.argsort(found, axis=1, kind="stable")
+    columns, found = (np.take_along_axis(array, order, axis=1) for array in (columns, found))
+    result = np.full((len(values), HARD_CHOICES), NOBODY)
+    result[:, :most] = np.where(np.isfinite(found), columns, NOBODY)
+    return result
 
 
 def pair_batches(

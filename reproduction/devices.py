@@ -4,11 +4,14 @@ The only module that calls TensorFlow or JAX by name; everything else is Keras.
 """
 
 import contextlib
+import functools
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import keras
+import numpy as np
 
 from mask_utils.errors import UserError
 
@@ -17,11 +20,24 @@ DISTRIBUTIONS = ("none", "gpus", "hosts")
 
 
 class Devices(NamedTuple):
-    """GPUs of this host, hosts in all, and this host's number (0 is the chief)."""
+    """What a model is trained on.
+
+    gpus: of this host. hosts: in all. number: of this host; 0 is the chief, who writes the files.
+    replicas: parts into which a batch is divided, hosts times devices of each. scope: the context
+    in which a model is built and compiled, so that its weights are on all of them.
+    """
 
     gpus: int
     hosts: int = 1
     number: int = 0
+    replicas: int = 1
+    scope: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext
+
+    @property
+    def share(self) -> tuple[int, int]:
+        """Which part of how many of each batch this host has to hand to fit."""
+        # TensorFlow divides among hosts what each of them makes whole.
+        return (self.number, self.hosts) if keras.backend.backend() == "jax" else (0, 1)
 
 
 def prepare(seed: int, precision: str = "auto", repeatable: bool = True) -> Devices:
@@ -71,18 +87,20 @@ def _count_gpus() -> int:
 
 @contextlib.contextmanager
 def distributed(distribution: str) -> Iterator[Devices]:
-    """Build and train a model over several devices: every batch is divided among them.
+    """Train a model over several devices: every batch is divided among them.
 
     TensorFlow: `gpus` is tf.distribute.MirroredStrategy; `hosts` is MultiWorkerMirroredStrategy,
     whose hosts stand in TF_CONFIG or, under SLURM, in its variables. JAX: keras.distribution's
-    DataParallel over all devices; for `hosts` each process first joins the others through
-    KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and _PROCESS_ID.
+    DataParallel over all devices, from the first scope on; for `hosts` each process first joins
+    the others through KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and _PROCESS_ID.
+
+    Enter it before `prepare`: hosts join before anything is computed, or not at all.
 
     Args:
         distribution: none, gpus or hosts.
 
     Yields:
-        Devices; files are the chief's (number 0) to write.
+        Devices.
 
     Raises:
         UserError: an unknown name, or a backend that cannot.
@@ -95,24 +113,32 @@ def distributed(distribution: str) -> Iterator[Devices]:
     elif backend == "tensorflow":
         import tensorflow as tf
 
+        hosts, number = 1, 0
         if distribution == "gpus":
             strategy = tf.distribute.MirroredStrategy()
-            hosts, number = 1, 0
         else:
             strategy = _tensorflow_hosts(tf)
-            resolver = strategy.cluster_resolver
-            hosts = max(1, sum(map(len, resolver.cluster_spec().as_dict().values())))
-            number = resolver.task_id or 0
-        with strategy.scope():
-            yield Devices(_count_gpus(), hosts, number)
+            hosts, number = _place_among_hosts(strategy.cluster_resolver)
+        replicas = strategy.num_replicas_in_sync
+        yield Devices(_count_gpus(), hosts, number, replicas, strategy.scope)
     elif backend == "jax":
         import jax
 
         if distribution == "hosts":
             keras.distribution.initialize()
-        keras.distribution.set_distribution(keras.distribution.DataParallel())
+
+        @contextlib.contextmanager
+        def scope():
+            # It stays: Keras asks for it again in fit.
+            keras.distribution.set_distribution(
+                keras.distribution.DataParallel(auto_shard_dataset=False)
+            )
+            yield
+
         try:
-            yield Devices(_count_gpus(), jax.process_count(), jax.process_index())
+            yield Devices(
+                _count_gpus(), jax.process_count(), jax.process_index(), jax.device_count(), scope
+            )
         finally:
             keras.distribution.set_distribution(None)
     else:
@@ -120,6 +146,86 @@ def distributed(distribution: str) -> Iterator[Devices]:
             "Keras on PyTorch does not divide batches by itself; run on one device, or set "
             "KERAS_BACKEND to tensorflow or jax"
         )
+
+
+def predictor(model: keras.Model, devices: Devices) -> Callable[..., np.ndarray]:
+    """Return what embeds pictures: the model's predict, over several hosts that of a copy.
+
+    So each host computes all by itself; Keras would divide the pictures and wait for all hosts.
+
+    Args:
+        model: built in the scope of `devices`; what is returned is called outside.
+        devices: of `distributed`.
+
+    Returns:
+        (pictures, batch size) -> float32 (n, d).
+    """
+
+    def predict(own: keras.Model, pictures: np.ndarray, batch_size: int) -> np.ndarray:
+        found = own.predict(pictures, batch_size=batch_size, verbose=0)
+        return np.asarray(found).astype(np.float32)
+
+    if devices.hosts == 1:
+        return functools.partial(predict, model)
+    with _alone():
+        copy = keras.models.clone_model(model)
+
+    def predict_alone(pictures: np.ndarray, batch_size: int) -> np.ndarray:
+        weights = model.get_weights()
+        with _alone():
+            copy.set_weights(weights)
+            return predict(copy, pictures, batch_size)
+
+    return predict_alone
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Build and run on this host's first device, on JAX; on TensorFlow that needs no scope."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    import jax
+
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        with jax.default_device(jax.local_devices()[0]):
+            yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+def _place_among_hosts(resolver) -> tuple[int, int]:
+    """Return how many hosts a TensorFlow cluster has, and the number of this one."""
+    hosts = resolver.cluster_spec().as_dict()
+    chiefs, workers = len(hosts.get("chief", ())), len(hosts.get("worker", ()))
+    own = resolver.task_id or 0
+    # Where there is a chief, worker 0 is the second host.
+    return max(1, chiefs + workers), own if resolver.task_type == "chief" else chiefs + own
+
+
+def prepare_fit(model: keras.Model) -> None:
+    """Let Keras' fit run over several hosts of TensorFlow; elsewhere nothing is done.
+
+    Keras (3.12, issue 20585) averages over the hosts what TensorFlow does not average: the first
+    batch, to learn its shapes, all arrays at once, and the figures of a step as if they had rows.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    strategy = model.distribute_strategy
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+
+    @tf.function
+    def step(batches):
+        figures = strategy.run(model.train_step, args=(next(batches),))
+        return {name: strategy.reduce("MEAN", figures[name], axis=None) for name in figures}
+
+    model.train_function = step
+    model._maybe_symbolic_build = lambda **_: None  # it is built and compiled, with known shapes
 
 
 def _tensorflow_hosts(tf):
@@ -131,5 +237,16 @@ def _tensorflow_hosts(tf):
             "expected TF_CONFIG or a SLURM step (srun) to name the hosts; neither is set; see "
             "DICTA2021/README.md, 'Several GPUs, several hosts'"
         )
-    resolver = tf.distribute.cluster_resolver.SlurmClusterResolver()
+    # TensorFlow's reader of SLURM's variables counts GPUs by nvidia-smi and fails where there are
+    # none; it is asked for names and numbers alone. A task takes the GPUs that SLURM lets it see.
+    slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
+        gpus_per_node=sys.maxsize, gpus_per_task=1, auto_set_gpu=False
+    )
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        slurm.cluster_spec(),
+        task_type=slurm.task_type,
+        task_id=slurm.task_id,
+        num_accelerators={"GPU": _count_gpus()},
+        rpc_layer="grpc",
+    )
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)

@@ -14,10 +14,12 @@ Batches have to be a pure function of seed, epoch and step (`Batches`); then a r
 and started again ends with the same weights, bit for bit on a CPU.
 """
 
+import concurrent.futures
 import csv
 import hashlib
 import io
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +31,7 @@ import numpy as np
 
 from mask_utils.errors import UserError
 from mask_utils.files import whole_file, write_file
-from reproduction import provenance
+from reproduction import devices, provenance
 
 TIMES = ("seconds",)
 """Columns of history.csv that differ from run to run."""
@@ -40,28 +42,66 @@ class RunError(UserError):
 
 
 class Batches(keras.utils.PyDataset):
-    """The batches of an epoch, each made by a function of (epoch, step); loaded by threads ahead.
+    """The batches of an epoch, each made by a function of (epoch, step); threads make some ahead.
+
+    The threads are not Keras': on JAX, PyTorch and several devices its queue gives batches in
+    another order, and some of the epoch before (3.12).
 
     Args:
         make: (epoch, step) -> what Keras' fit takes of a batch: (x, y) or (x, y, sample_weight).
         steps: of an epoch.
         workers: threads that make batches ahead of the network.
+        share: (number, of how many): which part of each batch is given, see devices.Devices.
     """
 
-    def __init__(self, make: Callable[[int, int], tuple], steps: int, workers: int = 2):
-        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
-        self.make, self.steps, self.epoch = make, steps, 0
+    def __init__(
+        self,
+        make: Callable[[int, int], tuple],
+        steps: int,
+        workers: int = 2,
+        share: tuple[int, int] = (0, 1),
+    ):
+        super().__init__(workers=1)
+        self.make, self.steps, self.share, self.epoch = make, steps, share, 0
         self.problem: Exception | None = None
+        self._ahead = 2 * workers
+        self._threads = concurrent.futures.ThreadPoolExecutor(workers)
+        self._made: dict[tuple[int, int], concurrent.futures.Future] = {}
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> tuple:
+        epoch = self.epoch
+        with self._lock:
+            self._made = {place: made for place, made in self._made.items() if place[0] == epoch}
+            for at in range(step, min(step + self._ahead, self.steps)):
+                if (epoch, at) not in self._made:
+                    self._made[epoch, at] = self._threads.submit(self.make, epoch, at)
+            batch = self._made.pop((epoch, step))
         try:
-            return self.make(self.epoch, step)
+            return _part(batch.result(), *self.share)
         except Exception as problem:
             self.problem = problem  # `fit` raises it; TensorFlow makes one of its own of it
             raise
+
+    def stop(self) -> None:
+        """Forget the batches that were to be made ahead."""
+        with self._lock:
+            for batch in self._made.values():
+                batch.cancel()
+            self._made.clear()
+
+
+def _part(batch, number: int, of: int):
+    """Return a part of the rows of every array of a batch."""
+    if of == 1:
+        return batch
+    if isinstance(batch, tuple | list):
+        return tuple(_part(array, number, of) for array in batch)
+    rows = len(batch) // of
+    return batch[number * rows : (number + 1) * rows]
 
 
 class Run(NamedTuple):
@@ -71,13 +111,19 @@ class Run(NamedTuple):
     history: list[dict[str, float]]
 
 
-def open_run(folder: Path, settings: Mapping[str, object], packages: Sequence[str] = ()) -> Run:
+def open_run(
+    folder: Path,
+    settings: Mapping[str, object],
+    packages: Sequence[str] = (),
+    chief: bool = True,
+) -> Run:
     """Make a run folder, or go on with one that was begun with the same settings.
 
     Args:
         folder: of the run.
         settings: all that decides the result; paths are stored without the machine's folders.
         packages: whose versions are stored too.
+        chief: whether this process writes the folder; the others of a run read it.
 
     Returns:
         The run; its history is empty where the folder is new.
@@ -100,6 +146,8 @@ def open_run(folder: Path, settings: Mapping[str, object], packages: Sequence[st
                 f"{folder} holds a run with {name} = {stored.get(name)!r}; "
                 f"{wanted.get(name)!r} came; name another folder"
             )
+    elif not chief:
+        pass  # the chief makes it, and may just be about to
     elif folder.is_dir() and any(folder.iterdir()):
         raise RunError(f"expected a new folder or an earlier run; {folder} holds something else")
     else:
@@ -183,10 +231,12 @@ def fit(
         restore(model, last_state(run.folder, len(run.history)))
     if len(run.history) >= epochs or record.is_over():
         return run.history
+    batches.epoch = len(run.history)
     callbacks = [record, keras.callbacks.TerminateOnNaN()]
     if keras.backend.backend() == "tensorflow" and chief:
         log = run.folder / "tensorboard"
         callbacks.append(keras.callbacks.TensorBoard(log, write_graph=False))
+    devices.prepare_fit(model)
     try:
         model.fit(
             batches,
@@ -200,6 +250,8 @@ def fit(
         if batches.problem is not None:
             raise batches.problem from None
         raise
+    finally:
+        batches.stop()
     return run.history
 
 

@@ -1,22 +1,28 @@
 """The declared recipes, and fields set by text."""
 
+import re
+
 import pytest
 
+from DICTA2021 import recipes
 from DICTA2021.model_scores import MATCHERS
-from DICTA2021.recipes import LOSSES, RECIPES, with_settings
+from DICTA2021.recipes import DLIB_STAGES, NETWORKS, RECIPES, check, with_settings
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
+from reproduction import tables
+from reproduction.provenance import REPOSITORY
 
 
 def test_every_recipe_names_what_there_is():
+    from DICTA2021.dlib_network import STAGES
     from DICTA2021.networks import NETWORK_NAMES
 
+    assert NETWORK_NAMES == NETWORKS and len(STAGES) == DLIB_STAGES
     for name, recipe in RECIPES.items():
-        assert recipe.network in NETWORK_NAMES, name
-        assert recipe.loss in LOSSES, name
         assert {*recipe.datasets, *recipe.unlabelled} <= LAYOUTS.keys(), name
         assert recipe.init in ("none", "imagenet", "package") or recipe.init in RECIPES, name
         assert 0 <= recipe.hard <= 1 and recipe.steps >= recipe.epoch_steps > 0, name
+        check(recipe)
         assert "lfw" not in {*recipe.datasets, *recipe.unlabelled}, name  # kept for testing
 
 
@@ -36,6 +42,17 @@ def test_what_the_paper_states():
         assert RECIPES[name].optimizer == "sgd" and RECIPES[name].loss == "logit"
 
 
+def test_the_readme_lists_the_recipes_and_every_number_in_brackets():
+    text = (REPOSITORY / "DICTA2021" / "README.md").read_text(encoding="utf-8")
+    # To fill it again: tables.fill_markers(README, tables.to_markdown(*recipes.table()), "recipes")
+    assert tables.to_markdown(*recipes.table()) in text
+    listed = text.rpartition("### Deviations and unknowns")[2]
+    items = set(re.findall(r"^(\d+)\. ", listed, re.M))
+    code = (REPOSITORY / "DICTA2021" / "recipes.py").read_text(encoding="utf-8")
+    used = set(re.findall(r"\[(\d+)\]", code))
+    assert used and used <= items
+
+
 def test_fields_are_set_by_text():
     recipe = with_settings(
         RECIPES["EX1"],
@@ -47,6 +64,7 @@ def test_fields_are_set_by_text():
     assert recipe.augmentation.flip == 0.25 and recipe.augmentation.types == ("a", "c")
     assert recipe.augmentation.published == 1 and recipe.batch == RECIPES["EX1"].batch
     assert with_settings(RECIPES["EX1"], []) == RECIPES["EX1"]
+    assert with_settings(RECIPES["masked_dlib"], ["plain=1", "views=0"]).views == 0
 
 
 @pytest.mark.parametrize(
@@ -59,7 +77,25 @@ def test_fields_are_set_by_text():
         ("steps=many", "expected steps to be int; 'many' came"),
         ("plain=x", "expected plain to be float; 'x' came"),
         ("augmentation.flip=", "expected augmentation.flip to be float; '' came"),
-        ("loss=hinge", "expected loss to be one of logit, .*; 'hinge' came"),
+        ("loss=hinge", "expected loss to be one of logit, .*; hinge came"),
+        ("optimizer=adagrad", "expected optimizer to be one of adam, sgd; adagrad came"),
+        ("schedule=linear", "expected schedule to be one of constant, cosine; linear came"),
+        ("preprocessing=none", "expected preprocessing to be one of"),
+        ("alignments=A,C", "expected alignments to be some of A, B; A,C came"),
+        ("alignments=", "expected alignments to be some of A, B; nothing came"),
+        ("augmentation.types=g", "expected types to be some of a, b, .*; g came"),
+        ("augmentation.styles=silk", "expected styles to be some of flat, .*; silk came"),
+        ("augmentation.published=1.5", "expected published to be from 0 to 1; 1.5 came"),
+        ("augmentation.zoom=nan", "expected zoom to be from 0 to 1; nan came"),
+        ("augmentation.turn=-3", "expected turn to be 0 or more; -3.0 came"),
+        ("plain=2", "expected plain to be from 0 to 1"),
+        ("learning_rate=0", "expected learning_rate to be above 0; 0.0 came"),
+        ("learning_rate=inf", "expected learning_rate to be above 0; inf came"),
+        ("steps=0", "expected steps to be above 0; 0 came"),
+        ("frozen=-1", "expected frozen to be 0 or more; -1 came"),
+        ("frozen=17", "expected frozen to be at most 16 for the network dlib; 17 came"),
+        ("network=resnet", "expected network to be one of resnet50, .*; resnet came"),
+        ("views=0", "expected at least 1 of the views"),
     ],
 )
 def test_what_cannot_be_set_is_refused(setting, message):

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+from DICTA2021 import training_batches
 from DICTA2021.augmentation import Augmentation
 from DICTA2021.embeddings import Preparation
 from DICTA2021.losses import NOBODY
@@ -146,7 +147,9 @@ def test_only_the_hardest_are_kept():
     assert hard.impostor[39].tolist() == [19, 18, 17, 16, 15]
 
 
-def test_hard_pairs_of_many_dimensions_against_numpy():
+@pytest.mark.parametrize("distances", [2**23, 130, 1])
+def test_hard_pairs_of_many_dimensions_against_numpy(monkeypatch, distances):
+    monkeypatch.setattr(training_batches, "_DISTANCES", distances)  # few: a row or two at once
     generator = np.random.default_rng(2)
     unmasked, masked = generator.normal(size=(2, 60, 8)).astype(np.float32)
     people = [f"p{i % 7}" for i in range(60)]

@@ -1,6 +1,7 @@
 """The training loop on a network of two layers: kill, go on, refuse."""
 
 import json
+import threading
 
 import keras
 import numpy as np
@@ -135,6 +136,25 @@ def test_what_making_a_batch_raises_reaches_the_user(tmp_path, workers, step):
             small_network(), Batches(bad, 5, workers), run, 1, dict, str, "loss", verbose=0
         )
     assert not (tmp_path / "run" / "history.csv").exists()
+
+
+def test_batches_are_made_ahead_and_forgotten():
+    asked, here = [], threading.current_thread()
+
+    def numbered(epoch, step):
+        assert threading.current_thread() is not here
+        asked.append((epoch, step))
+        return epoch, step
+
+    batches = Batches(numbered, 6, workers=1)
+    assert batches[0] == (0, 0) and batches[1] == (0, 1)
+    assert batches[0] == (0, 0)  # again, as Keras asks for the first ones twice
+    assert [batches[step] for step in range(2, 6)] == [(0, step) for step in range(2, 6)]
+    assert asked.count((0, 0)) == 2 and all(asked.count((0, step)) == 1 for step in range(1, 6))
+    batches.epoch = 3
+    assert batches[0] == (3, 0)
+    batches.stop()
+    assert batches[5] == (3, 5) and len(batches) == 6
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,0 +1,80 @@
+"""One process of a training on several devices, for test_distribution; prints what came of it.
+
+python distributed_worker.py none|gpus|hosts FOLDER EPOCHS
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+
+distribution, folder, epochs = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow" and distribution == "gpus":
+    import tensorflow as tf
+
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+    mirrored = tf.distribute.MirroredStrategy
+    # Without GPUs the strategy takes one processor alone.
+    tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
+
+import keras  # noqa: E402 (devices are divided before)
+
+from reproduction import devices, training  # noqa: E402
+
+
+def make(epoch: int, step: int) -> tuple:
+    x = np.random.default_rng((7, epoch, step)).normal(size=(16, 4)).astype(np.float32)
+    return x, x.sum(axis=1, keepdims=True)
+
+
+with devices.distributed(distribution) as where:
+    devices.prepare(1, "float32")
+    with where.scope():
+        x = keras.Input((4,))
+        y = keras.layers.Dense(8, activation="relu", name="first")(x)
+        y = keras.layers.Dense(1, name="last")(y)
+        # Its statistics, which are those of each device's part, are kept and decide nothing.
+        norm = keras.layers.Rescaling(0.0)(keras.layers.BatchNormalization(name="norm")(x))
+        model = keras.Model(x, keras.layers.Add()([y, keras.layers.Dense(1, name="none")(norm)]))
+        model.compile(keras.optimizers.Adam(0.02), "mse")
+        model.optimizer.build(model.trainable_variables)
+    run = training.open_run(folder, {"rate": 0.02}, chief=where.number == 0)
+    predict = devices.predictor(model, where)
+
+    def validate() -> dict[str, float]:
+        pictures, wanted = make(99, 0)
+        found = predict(pictures[:15], 4)  # not divisible by two devices
+        return {"error": float(np.mean((found - wanted[:15]) ** 2))}
+
+    if where.number == 0:
+        validate()  # the chief alone
+    history = training.fit(
+        model,
+        training.Batches(make, 5, share=where.share),
+        run,
+        epochs,
+        validate,
+        model.save_weights,
+        "error",
+        chief=where.number == 0,
+        verbose=0,
+    )
+    print(
+        json.dumps(
+            {
+                "hosts": where.hosts,
+                "number": where.number,
+                "replicas": where.replicas,
+                "losses": [row["loss"] for row in history],
+                "errors": [row["error"] for row in history],
+                "digest": training.weights_digest(model),
+                "weights": [weight.tolist() for weight in model.get_weights()],
+            }
+        ),
+        flush=True,
+    )
