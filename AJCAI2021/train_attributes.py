@@ -8,7 +8,7 @@ is the epoch of the lowest validation loss (age: mean absolute error).
 
 The run folder (reproduction.training) holds arguments, history, steps and best weights, and at the
 end predictions.csv of the test pictures and test.json. Killed, the same command goes on to the same
-bits. RUN_TIME
+bits.
 """
 
 import argparse
@@ -232,6 +232,8 @@ def train(arguments: argparse.Namespace) -> int:
             monitor="val_error" if arguments.attribute == "age" else "val_loss",
             patience=arguments.patience,
         )
+        title = f"{arguments.attribute}, {arguments.faces}, seed {arguments.seed}"
+        training.draw_curves(history, arguments.output / "curves.png", title)
         digest = training.weights_digest(trained)
         load_weights(network, arguments.output / "best.weights.h5")
     evaluate(arguments, network, rows["testing"], arrays["testing"], history, digest)
