@@ -373,7 +373,7 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     description["hardware"] = provenance.hardware()
     title = "masked_dlib on LFW's official pairs and on real masks"
     write_table(rows, arguments.output / MODEL, title, description)
-    if arguments.conditions == "all":
+    if arguments.conditions == "all" and arguments.output == HERE / "results":
         for page in PAGES:
             tables.fill_markers(page, summary(rows, description), MODEL)
     if others:

@@ -1,0 +1,85 @@
+"""The test of the matcher trained here, at toy size: drawn faces, its seeds dlib's own weights."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from DICTA2021 import regenerate_masked_dlib_results as script
+from DICTA2021.training_faces import read_faces
+
+PAIRS = """1 6
+Drawn_Person_0001 1 2
+Drawn_Person_0002 2 3
+Drawn_Person_0003 1 3
+Drawn_Person_0005 1 2
+Drawn_Person_0006 2 3
+Drawn_Person_0001 1 Drawn_Person_0002 1
+Drawn_Person_0002 1 Drawn_Person_0003 2
+Drawn_Person_0003 3 Drawn_Person_0004 1
+Drawn_Person_0005 1 Drawn_Person_0006 2
+Drawn_Person_0006 3 Drawn_Person_0001 2
+"""
+
+
+@pytest.fixture
+def command(drawn_masked, tmp_path, monkeypatch):
+    """The command's words; two seeds, one shifted by float16, and no README to fill."""
+    from DICTA2021.dlib_network import dlib_network
+    from DICTA2021.published_weights import save_weights
+
+    monkeypatch.setattr(script, "PAGES", [])
+    network = dlib_network()
+    for name, dtype in (("one", "float16"), ("two", "float32")):
+        save_weights(network, tmp_path / name / "masked_dlib.weights.h5", dtype)
+    (tmp_path / "pairs.txt").write_text(PAIRS)
+    words = ["--base_folder", drawn_masked.parent / "drawn", "--lfw_pairs", tmp_path / "pairs.txt"]
+    words += ["--work", tmp_path / "work", "--cache", tmp_path / "cache", "--jobs", 1]
+    words += ["--landmark_cache", drawn_masked.parent / "c.csv", "--output", tmp_path / "results"]
+    words += ["--conditions", "main", "--seeds", tmp_path / "one", tmp_path / "two"]
+    return [str(word) for word in words]
+
+
+def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_path, capsys):
+    words = [*command, "--others", str(tmp_path / "two"), "--card"]
+    assert script.main(words) == 0
+    with (tmp_path / "results" / "masked_dlib.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = ["off the shelf", "seed 1", "seed 2", "mean of 2 seeds"]
+    assert [row["model"] for row in rows] == names * 3
+    assert [row["condition"] for row in rows[::4]] == [condition.name for condition in script.MAIN]
+    for start in range(0, 12, 4):
+        shelf, one, two, mean = rows[start : start + 4]
+        # The seeds are dlib's own weights.
+        assert shelf["EER"] == two["EER"] and shelf["FMR100"] == two["FMR100"]
+        both = sorted([float(one["EER"]), float(two["EER"])])
+        assert float(mean["EER"]) == pytest.approx(np.mean(both), abs=1e-4)
+        assert [float(mean["least"]), float(mean["most"])] == both
+        assert float(mean["low"]) <= float(mean["EER"]) <= float(mean["high"])
+        assert int(shelf["impostor"]) + int(shelf["genuine"]) > 6
+    text = (tmp_path / "results" / "masked_dlib.md").read_text()
+    assert "Trained here." in text and "cores" in text
+    meta = json.loads((tmp_path / "results" / "masked_dlib.meta.json").read_text())
+    assert str(tmp_path) not in json.dumps(meta)
+    assert {"one/masked_dlib.weights.h5", "two/masked_dlib.weights.h5", "pairs.txt"} <= (
+        meta["inputs_sha256"].keys()
+    )
+    with (tmp_path / "results" / "masked_dlib_ablations.csv").open(newline="") as file:
+        assert [row["model"] for row in csv.DictReader(file)] == ["seed 1", "two"] * 3
+
+    card = json.loads((tmp_path / "one" / "masked_dlib.thresholds.json").read_text())
+    faces = read_faces(tmp_path / "work" / "central-a-flat-white", ["lfw"])
+    assert card["pictures"] == len(faces) and card["people"] == len({f.person for f in faces})
+    same = sum(a.person == b.person for a in faces for b in faces) - len(faces)
+    assert card["impostor_pairs"] == (len(faces) * (len(faces) - 1) - same) // 2
+    limits = card["distance_below"]
+    assert 0 < limits["0.001"] <= limits["0.01"] < 2
+    assert "masked_dlib.thresholds.json" in capsys.readouterr().out
+
+
+def test_what_is_missing_is_one_line(command, tmp_path, capsys):
+    (tmp_path / "two" / "masked_dlib.weights.h5").unlink()
+    assert script.main(command) == 2
+    error = capsys.readouterr().err
+    assert "seed 2: expected" in error and error.count("\n") == 1
