@@ -12,10 +12,9 @@ import sys
 from pathlib import Path
 
 from downloads.check import check_datasets
-from mask_utils.argument_types import job_count
+from mask_utils.argument_types import job_count, new_parser
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import end_cleanly
-from mask_utils.options import new_parser
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

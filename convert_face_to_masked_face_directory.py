@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import end_cleanly
 from mask_utils.generation import mask_folder
 from mask_utils.options import (
@@ -16,7 +17,6 @@ from mask_utils.options import (
     add_mask_options,
     batch_settings,
     check_batch_options,
-    new_parser,
 )
 
 

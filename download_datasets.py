@@ -14,10 +14,9 @@ from pathlib import Path
 from downloads.command import PASSWORD_VARIABLE, Wishes, list_sources, run
 from downloads.fetch import Patience
 from downloads.sources import HERE, PUBLISHED_GROUPS
-from mask_utils.argument_types import positive
+from mask_utils.argument_types import new_parser, positive
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import end_cleanly
-from mask_utils.options import new_parser
 from reproduction.provenance import REPOSITORY
 
 

@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mask_utils.argument_types import new_parser
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import end_cleanly
 from mask_utils.generation import generate_masked_datasets
@@ -18,7 +19,6 @@ from mask_utils.options import (
     add_mask_options,
     batch_settings,
     check_batch_options,
-    new_parser,
 )
 
 

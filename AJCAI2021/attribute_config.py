@@ -29,9 +29,9 @@ from typing import NamedTuple
 
 from AJCAI2021.attributes import ATTRIBUTES
 from AJCAI2021.splits import SPLITS
+from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import UserError
-from mask_utils.landmark_cache import default_cache_file
-from mask_utils.options import new_parser, positive
+from mask_utils.files import default_cache_file
 
 HERE = Path(__file__).resolve().parent
 PUBLISHED = "published"

@@ -39,10 +39,9 @@ from AJCAI2021.attributes import ATTRIBUTES, truth
 from AJCAI2021.linear_head import fit_head
 from AJCAI2021.prediction_files import write_predictions
 from AJCAI2021.prepared_pictures import build_array, default_size, picture_key, prepare_pictures
+from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import write_file
-from mask_utils.landmark_cache import default_cache_file
-from mask_utils.options import new_parser, positive
+from mask_utils.files import default_cache_file, write_file
 
 if TYPE_CHECKING:
     import keras

@@ -24,10 +24,10 @@ import numpy as np
 
 from DICTA2021 import embeddings
 from DICTA2021.model_scores import OWN_MODELS
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.images import PictureError, read_picture, write_picture
 from mask_utils.landmarks import Face
-from mask_utils.options import new_parser
 
 DLIB_THRESHOLD = 0.6
 """dlib's advice for its own network; no false match rate is stated for it here."""

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import end_cleanly
 from mask_utils.files import whole_file
-from mask_utils.options import new_parser
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

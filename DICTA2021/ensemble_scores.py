@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
-from mask_utils.options import new_parser
 from reproduction.published import PublishedFileError, read_scores
 
 

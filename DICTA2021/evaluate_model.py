@@ -21,9 +21,9 @@ import numpy as np
 
 from DICTA2021 import embeddings, metrics, model_scores, score_tables
 from DICTA2021.model_scores import MATCHERS, MissingError, Scores
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
-from mask_utils.options import new_parser
 from reproduction import provenance, tables
 from reproduction.published import Comparisons, Pair
 

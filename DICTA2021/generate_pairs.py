@@ -30,9 +30,8 @@ from DICTA2021.pairs import (
     without_same_photographs,
     write_pairs,
 )
-from mask_utils.argument_types import positive, seed_number
+from mask_utils.argument_types import new_parser, positive, seed_number
 from mask_utils.errors import end_cleanly
-from mask_utils.options import new_parser
 
 PROTOCOLS = ("published", "all_identities", "lfw_official", "real_masks")
 

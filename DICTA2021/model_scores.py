@@ -19,7 +19,8 @@ from mask_utils.argument_types import positive, seed_number
 from mask_utils.batch import open_manifest
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
-from mask_utils.landmark_cache import default_cache_file, parse_box, parse_landmarks
+from mask_utils.files import default_cache_file
+from mask_utils.landmark_cache import parse_box, parse_landmarks
 from reproduction import provenance
 from reproduction.options import UPSTREAM
 from reproduction.published import Pair, PublishedFileError, read_pairs

@@ -15,9 +15,9 @@ import numpy as np
 
 from DICTA2021 import model_scores, score_tables
 from DICTA2021.model_scores import MATCHERS, PUBLISHED_LISTS
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
-from mask_utils.options import new_parser
 from reproduction import tables
 from reproduction.published import Pair, PublishedFileError, PublishedFolder, read_line_counts
 

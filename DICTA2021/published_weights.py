@@ -28,8 +28,8 @@ from typing import IO, TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.options import new_parser
 
 if TYPE_CHECKING:
     import keras

@@ -29,14 +29,12 @@ import numpy as np
 from DICTA2021 import metrics, model_scores, pairs, score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
 from DICTA2021.training_validation import distances_between
-from mask_utils.argument_types import seed_number
+from mask_utils.argument_types import new_parser, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import write_file
+from mask_utils.files import default_cache_file, write_file
 from mask_utils.generation import generate_masked_datasets
-from mask_utils.landmark_cache import default_cache_file
 from mask_utils.masking import MaskSettings
-from mask_utils.options import new_parser
 from reproduction import provenance, tables
 
 HERE = Path(__file__).resolve().parent

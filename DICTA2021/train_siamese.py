@@ -35,13 +35,11 @@ from DICTA2021.training_faces import (
     identity_overlap,
     read_faces,
 )
-from mask_utils.argument_types import positive, seed_number
+from mask_utils.argument_types import new_parser, positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import write_file
+from mask_utils.files import default_cache_file, write_file
 from mask_utils.images import PICTURE_FORMATS, PictureError, read_picture
-from mask_utils.landmark_cache import default_cache_file
 from mask_utils.masking import MaskSettings, mask_picture
-from mask_utils.options import new_parser
 from reproduction import provenance
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from AJCAI2021 import splits, train_attributes
 from AJCAI2021.attribute_data import find_pictures
 from AJCAI2021.attribute_tables import to_csv
 from AJCAI2021.prepared_pictures import picture_key, prepare_pictures
+from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
-from mask_utils.options import new_parser, positive
 from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent

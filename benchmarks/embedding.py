@@ -35,11 +35,10 @@ import numpy as np
 
 from DICTA2021 import embeddings
 from DICTA2021.embeddings import Picture
-from mask_utils.argument_types import positive
+from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.images import PICTURE_FORMATS, read_picture
-from mask_utils.options import new_parser
 from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent

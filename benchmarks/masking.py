@@ -21,11 +21,10 @@ import threading
 import time
 from pathlib import Path
 
-from mask_utils.argument_types import positive
+from mask_utils.argument_types import new_parser, positive
 from mask_utils.datasets import read_folder
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
-from mask_utils.options import new_parser
 from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -29,11 +29,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from DICTA2021 import train_siamese
 from DICTA2021.recipes import RECIPES
-from mask_utils.argument_types import positive
+from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import end_cleanly
-from mask_utils.files import write_file
-from mask_utils.landmark_cache import default_cache_file
-from mask_utils.options import new_parser
+from mask_utils.files import default_cache_file, write_file
 from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent

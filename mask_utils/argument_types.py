@@ -1,4 +1,4 @@
-"""Types of command-line arguments, for argparse; they import nothing heavy."""
+"""Parsers and types of command-line arguments, for argparse; they import nothing heavy."""
 
 import argparse
 
@@ -30,3 +30,12 @@ def job_count(text: str) -> int:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; {text!r} came")
+
+
+def new_parser(docstring: str, example: str) -> argparse.ArgumentParser:
+    """Return a parser whose --help opens with a script's docstring and closes with an example."""
+    return argparse.ArgumentParser(
+        description=docstring,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )

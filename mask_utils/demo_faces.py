@@ -16,12 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from mask_utils.argument_types import positive, seed_number
+from mask_utils.argument_types import new_parser, positive, seed_number
 from mask_utils.drawn_faces import DrawnPerson, draw_face, draw_person
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.images import write_picture
-from mask_utils.options import new_parser
 
 # ---------------------------------------------------------------------------------------------
 # Datasets

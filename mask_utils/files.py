@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,3 +56,12 @@ def held(lock: Path, busy: Exception) -> Iterator[None]:
         except OSError:
             raise busy from None
         yield
+
+
+def default_cache_file() -> Path:
+    """Return where landmarks are kept between runs: MASKED_FACE_CACHE, or the user's cache."""
+    folder = os.environ.get("MASKED_FACE_CACHE")
+    if folder:
+        return Path(folder) / "landmarks.csv"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "masked_face" / "landmarks.csv"

@@ -5,7 +5,6 @@ Also reads landmarks that a user already has.
 
 import csv
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +18,6 @@ _COLUMNS = ("sha256", "detector", "detector_pass", "boxes", "landmarks")
 
 class LandmarkFileError(UserError):
     """A file of landmarks is malformed; the message names file, line and what was expected."""
-
-
-def default_cache_file() -> Path:
-    """Return where landmarks are kept between runs: MASKED_FACE_CACHE, or the user's cache."""
-    folder = os.environ.get("MASKED_FACE_CACHE")
-    if folder:
-        return Path(folder) / "landmarks.csv"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "masked_face" / "landmarks.csv"
 
 
 def detector_name(upsample: tuple[int, ...], size: int) -> str:

@@ -5,20 +5,11 @@ from pathlib import Path
 
 from mask_utils.argument_types import job_count, positive, seed_number
 from mask_utils.batch import BatchSettings
+from mask_utils.files import default_cache_file
 from mask_utils.geometry import MASK_TYPES
-from mask_utils.landmark_cache import default_cache_file
 from mask_utils.landmarks import CASCADE, DETECTOR_SIZE, FACE_CHOICES
 from mask_utils.masking import MaskSettings
 from mask_utils.overlay import STYLES, parse_color
-
-
-def new_parser(docstring: str, example: str) -> argparse.ArgumentParser:
-    """Return a parser whose --help opens with a script's docstring and closes with an example."""
-    return argparse.ArgumentParser(
-        description=docstring,
-        epilog=f"example:\n  {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
 
 
 def add_mask_options(parser: argparse.ArgumentParser) -> None:

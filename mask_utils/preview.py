@@ -11,12 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mask_utils.argument_types import new_parser
 from mask_utils.errors import end_cleanly
 from mask_utils.geometry import MASK_TYPES
 from mask_utils.images import PictureError, picture_format, read_picture, write_picture
 from mask_utils.landmarks import Face, choose_faces, find_faces
 from mask_utils.masking import MaskSettings, mask_picture
-from mask_utils.options import new_parser
 from mask_utils.overlay import STYLES
 
 _MARGIN = 0.45

