@@ -27,8 +27,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from AJCAI2021.attributes import ATTRIBUTES
-from AJCAI2021.splits import SPLITS
+from AJCAI2021.attributes import ATTRIBUTES, SPLITS
 from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import UserError
 from mask_utils.files import default_cache_file

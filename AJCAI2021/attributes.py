@@ -12,6 +12,9 @@ AGE_BOUNDS = (3, 12, 19, 30, 45, 60)
 MIDDLE_AGE = 60.0
 """The network's output for an age is (age - 60) / 60: age = 60 * output + 60."""
 
+SPLITS = ("random", "uniform")
+"""How pictures are divided; see AJCAI2021.splits."""
+
 
 class Face(NamedTuple):
     """What a UTKFace name says: age in years, sex (0 male, 1 female), race (0-4, see RACE)."""

@@ -24,7 +24,6 @@ from mask_utils.datasets import parse_utkface_name
 from mask_utils.errors import UserError
 
 SUBSETS = ("training", "validation", "testing")
-SPLITS = ("random", "uniform")
 COLUMNS = ("picture", "subset", "age", "sex", "race")
 # Of ten pictures in a row: eight, one and one.
 _TEN = (*["training"] * 8, "validation", "testing")

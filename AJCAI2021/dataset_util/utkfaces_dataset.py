@@ -28,7 +28,7 @@ from pathlib import Path
 import joblib
 
 from AJCAI2021 import splits
-from AJCAI2021.attributes import ATTRIBUTES, Face, age_class, folder_name
+from AJCAI2021.attributes import ATTRIBUTES, SPLITS, Face, age_class, folder_name
 from AJCAI2021.predictions import AGE, RACE, SEX
 from AJCAI2021.splits import SplitError, SplitRow
 from mask_utils.argument_types import new_parser
@@ -316,7 +316,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--split",
-        choices=splits.SPLITS,
+        choices=SPLITS,
         default="uniform",
         help="tens in the order of race and age, or shuffled in each class (default: uniform)",
     )
