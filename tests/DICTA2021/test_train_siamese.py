@@ -417,7 +417,7 @@ def test_resnet50_contrasts_momentum(run, tmp_path):
 
 # ------------------------------------------------------------------------------ masked_dlib
 
-DISTILLED = ("--test_datasets", "lfw", "--steps", 12, "--epoch_steps", 4, "--batch_size", 8)
+DISTILLED = ("--steps", 12, "--epoch_steps", 4, "--batch_size", 8)
 DISTILLED += ("--set", "validation_people=2", "views=2", "warm_up=2", "learning_rate=1e-4")
 
 
