@@ -24,9 +24,10 @@ def pinned(text: str) -> set[str]:
 
 def imported() -> set[str]:
     """Names of the top-level modules that the code imports, anywhere in it."""
-    sources = [
-        p for p in REPOSITORY.rglob("*.py") if "tests" not in p.parts and ".venv" not in p.parts
-    ]
+    packages = [path.parent for path in REPOSITORY.glob("*/__init__.py")]
+    sources = list(REPOSITORY.glob("*.py"))
+    for folder in (*packages, REPOSITORY / "benchmarks"):
+        sources += folder.rglob("*.py")
     names = set()
     for path in sources:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
