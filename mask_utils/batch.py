@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -160,6 +160,15 @@ def mask_group(
         results.append((row, to_cache))
         masked += row["status"] == "masked"
     return results
+
+
+def mask_groups(
+    groups: Sequence[tuple[Group, Sequence[Known]]], settings: BatchSettings, folders: Folders
+) -> list[tuple[dict, dict | None]]:
+    """Mask several groups, each with what is known of its pictures; see mask_group."""
+    return [
+        result for group, known in groups for result in mask_group(group, known, settings, folders)
+    ]
 
 
 def mask_source(
@@ -447,23 +456,21 @@ def run_batch(
         manifest.append([*known_by_name, *plan.restamped, *plan.vanished])
         folders = Folders(source_folder.absolute(), output_folder.absolute(), state.absolute())
         detector = detector_name(settings.upsample, settings.detector_size)
-        tasks = (
-            joblib.delayed(mask_group)(
-                group,
-                [
-                    _look_up(source, folders.source, cache, detector, imported)
-                    for source in group.sources
-                ],
-                settings,
-                folders,
+
+        def task(groups: list[Group]):
+            known = [
+                [_look_up(source, folders.source, cache, detector, imported) for source in sources]
+                for sources in (group.sources for group in groups)
+            ]
+            return joblib.delayed(mask_groups)(
+                list(zip(groups, known, strict=True)), settings, folders
             )
-            for group in plan.groups
-        )
+
         try:
             with tqdm(
                 total=plan.pictures, unit="picture", mininterval=0.5, disable=not plan.groups
             ) as progress:
-                for results in _parallel(tasks, len(plan.groups), jobs, backend, scheduler):
+                for results in _parallel(task, plan.groups, jobs, backend, scheduler):
                     manifest.append(row for row, _ in results)
                     cache.append(row for _, row in results if row is not None)
                     progress.update(len(results))
@@ -555,11 +562,16 @@ def _look_up(
 
 
 def _parallel(
-    tasks: Iterable, count: int, jobs: int, backend: str, scheduler: str | None
+    task: Callable[[list[Group]], tuple],
+    groups: list[Group],
+    jobs: int,
+    backend: str,
+    scheduler: str | None,
 ) -> Iterator[list[tuple[dict, dict | None]]]:
-    if not count:
+    """Yield the results of the tasks of a few groups each, as they come."""
+    if not groups:
         return
-    workers = min(joblib.effective_n_jobs(jobs), count)
+    workers = min(joblib.effective_n_jobs(jobs), len(groups))
     options = {"backend": backend, "n_jobs": workers}
     with contextlib.ExitStack() as closing:
         if scheduler is not None:
@@ -567,10 +579,11 @@ def _parallel(
             client = closing.enter_context(connect(scheduler))
             workers = max(1, sum(client.nthreads().values()))
         closing.enter_context(joblib.parallel_config(**options))
-        batch_size = max(1, min(16, count // (4 * workers)))
+        size = max(1, min(16, len(groups) // (4 * workers)))
+        tasks = (task(groups[start : start + size]) for start in range(0, len(groups), size))
         with _born_deaf_to_ctrl_c():
             results = joblib.Parallel(
-                return_as="generator_unordered", batch_size=batch_size, pre_dispatch=4 * workers
+                return_as="generator_unordered", batch_size=1, pre_dispatch=4 * workers
             )(tasks)
         yield from results
 

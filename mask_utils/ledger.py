@@ -134,14 +134,16 @@ class Ledger:
 
     def append(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Add rows at the end of the file; columns that a row lacks stay empty."""
+        texts = [[str(row.get(name, "")) for name in self.columns] for row in rows]
+        if not texts:
+            return
+        records = [_encode([values]) for values in texts]
         with self._locked():
-            for row in rows:
-                values = [str(row.get(name, "")) for name in self.columns]
-                data = _encode([values])
-                os.write(self._file, data)
-                end = os.lseek(self._file, 0, os.SEEK_CUR)
-                key = tuple(values[i] for i in self._key_columns)
-                self._places[key] = (end - len(data), len(data))
+            _write_all(self._file, b"".join(records))
+            start = os.lseek(self._file, 0, os.SEEK_CUR) - sum(map(len, records))
+        for values, record in zip(texts, records, strict=True):
+            self._places[tuple(values[i] for i in self._key_columns)] = (start, len(record))
+            start += len(record)
 
     def write_sorted(self) -> None:
         """Rewrite the file in the order of the keys, one row each, and close it."""
@@ -155,6 +157,11 @@ class Ledger:
     def close(self) -> None:
         """Close the file; every appended row is in it already."""
         os.close(self._file)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:  # a nearly full disk takes a part, then says why not the rest
+        data = data[os.write(file, data) :]
 
 
 def _encode(rows: Iterable[Sequence[str]]) -> bytes:
