@@ -68,9 +68,9 @@ def read_file(path: Path) -> bytes:
         PictureError: nothing there, no permission, or not a regular file (a pipe would block).
     """
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise PictureError("expected a regular file; a folder, pipe or device came")
-        return Path(path).read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise PictureError(f"the file cannot be opened: {error.strerror or error}") from None
 
