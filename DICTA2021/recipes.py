@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
 
     Of distillation alone: views painted of each face; alignments in turn; plain: share of unmasked
     chips; identity: weight of the cross-entropy over people; rivals: weight of that over the
-    teacher's vectors of the batch; sharpness: scale of both; blend: what is tested and kept is
+    teacher's vectors of all faces; sharpness: scale of both; blend: what is tested and kept is
     first + blend * (trained - first) weights. Of momentum alone: queue, temperature, momentum.
     """
 

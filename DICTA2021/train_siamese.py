@@ -656,8 +656,9 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
     names = sorted(by_person(readable))
     number = {name: i for i, name in enumerate(names)}
     people = np.array([number.get(face.person, losses.NOBODY) for face in training])
-    centroids = np.stack([teachers[usable & (people == i)].mean(axis=0) for i in range(len(names))])
-    loss = losses.distillation_loss(centroids, recipe.identity, recipe.rivals, recipe.sharpness)
+    loss = losses.distillation_loss(
+        teachers[usable], people[usable], recipe.identity, recipe.rivals, recipe.sharpness
+    )
     with where.scope():
         student = dlib_network(first_weights(recipe, arguments.models_folder))
         freeze_stages(student, recipe.frozen)
