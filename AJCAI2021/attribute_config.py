@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from AJCAI2021.attributes import ATTRIBUTES, SPLITS
-from mask_utils.argument_types import new_parser, positive
+from mask_utils.argument_types import job_count, new_parser, positive, seed_number
 from mask_utils.errors import UserError
 from mask_utils.files import default_cache_file
 
@@ -163,9 +163,13 @@ def add_options(parser: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help="also put the tables between <!-- NAME:begin --> and <!-- NAME:end --> of this file",
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the bootstraps (default: 1)")
+    parser.add_argument(
+        "--seed", type=seed_number, default=1, help="of the bootstraps (default: 1)"
+    )
     parser.add_argument("--limit", type=positive, metavar="N", help="only N test pictures a model")
-    parser.add_argument("--jobs", type=int, default=-1, help="processes that prepare pictures")
+    parser.add_argument(
+        "--jobs", type=job_count, default=-1, help="processes that prepare pictures"
+    )
     parser.add_argument(
         "--cache",
         type=Path,

@@ -4,7 +4,6 @@ import argparse
 import csv
 import hashlib
 import io
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -221,12 +220,14 @@ def read_cells(path: Path) -> list[tables.Expected]:
         raise UserError(str(error)) from None
 
 
+_NOT_SETTINGS = ("seed", "jobs", "cache", "words")
+
+
 def describe(script: str, arguments: argparse.Namespace, inputs: dict[str, str]) -> dict:
     """Return what defines a result; see reproduction.provenance.describe."""
-    words = ["python", script, "--config", str(provenance.portable(arguments.config))]
     described = provenance.describe(
-        shlex.join(words),
-        {k: v for k, v in vars(arguments).items() if k not in ("seed", "jobs", "cache")},
+        provenance.typed(script, arguments.words),
+        {k: v for k, v in vars(arguments).items() if k not in _NOT_SETTINGS},
         inputs,
         arguments.seed,
         ("numpy", "scipy", "keras"),

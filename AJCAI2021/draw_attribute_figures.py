@@ -35,7 +35,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="split.csv, for the distributions")
     parser.add_argument("--pdf", action="store_true", help="also write each figure as PDF")
     parser.set_defaults(output=HERE / "data", name="attributes")
-    return parser.parse_args(argv)
+    return parser.parse_args(argv, argparse.Namespace(words=argv))
 
 
 def draw_distributions(rows: Sequence[splits.SplitRow]):

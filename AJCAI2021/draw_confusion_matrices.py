@@ -29,7 +29,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = options.argument_parser(__doc__, HERE)
     parser.set_defaults(output=HERE / "data")
     parser.add_argument("--pdf", action="store_true", help="also write each figure as PDF")
-    return parser.parse_args(argv)
+    return parser.parse_args(argv, argparse.Namespace(words=argv))
 
 
 def draw_confusion_matrix(axes, matrix: np.ndarray, classes: Sequence[str], title: str):
@@ -75,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if set(TOGETHER) <= readable.keys():
         names["confusion_all"] = TOGETHER
     description = provenance.describe(
-        f"python {Path(__file__).name}",
-        vars(arguments),
+        provenance.typed(Path(__file__).name, arguments.words),
+        {name: value for name, value in vars(arguments).items() if name != "words"},
         folder.hashes(),
         packages=("numpy", "matplotlib"),
     )

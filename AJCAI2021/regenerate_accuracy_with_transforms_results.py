@@ -32,7 +32,7 @@ _ORDER = ("none", "simple", "complex")
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the command's arguments."""
-    return config_parser(__doc__, SCRIPT).parse_args(argv)
+    return config_parser(__doc__, SCRIPT).parse_args(argv, argparse.Namespace(words=argv))
 
 
 def transform_pairs(

@@ -16,7 +16,6 @@ test, Wilcoxon's for age); what the mask hides in points and in bits; figures by
 """
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +62,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="a config.json: from its models or predictions instead of the published ones",
     )
     add_options(parser.add_argument_group("with --config"))
-    return parser.parse_args(argv)
+    return parser.parse_args(argv, argparse.Namespace(words=argv))
 
 
 def read_matrices(folder: PublishedFolder) -> dict[str, np.ndarray | PublishedFileError]:
@@ -142,9 +141,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for error in matrices.values():
         if isinstance(error, PublishedFileError):
             print(error, file=sys.stderr)
-    flags = ["--confidence"] * arguments.confidence
+    settings = {name: value for name, value in vars(arguments).items() if name != "words"}
     description = provenance.describe(
-        shlex.join(["python", Path(__file__).name, *flags]), vars(arguments), folder.hashes()
+        provenance.typed(Path(__file__).name, arguments.words), settings, folder.hashes()
     )
     everything: list[tables.Cell] = []
     for name, title in TITLES.items():

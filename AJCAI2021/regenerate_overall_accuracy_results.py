@@ -27,7 +27,7 @@ TITLE = "Overall results: sex, race and age"
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the command's arguments."""
-    return config_parser(__doc__, SCRIPT).parse_args(argv)
+    return config_parser(__doc__, SCRIPT).parse_args(argv, argparse.Namespace(words=argv))
 
 
 def regenerate(arguments: argparse.Namespace) -> int:

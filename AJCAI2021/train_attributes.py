@@ -39,7 +39,7 @@ from AJCAI2021.attributes import ATTRIBUTES, truth
 from AJCAI2021.linear_head import fit_head
 from AJCAI2021.prediction_files import write_predictions
 from AJCAI2021.prepared_pictures import build_array, default_size, picture_key, prepare_pictures
-from mask_utils.argument_types import new_parser, positive
+from mask_utils.argument_types import job_count, new_parser, positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file, write_file
 
@@ -77,7 +77,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, help="the run's folder (default: runs/<attribute>-<faces>-<seed>)"
     )
-    parser.add_argument("--seed", type=int, default=1, help="(default: 1)")
+    parser.add_argument("--seed", type=seed_number, default=1, help="(default: 1)")
     parser.add_argument(
         "--limit", type=positive, metavar="N", help="only N pictures of each subset"
     )
@@ -137,7 +137,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         default=default_cache_file().parent,
         help="folder of prepared pictures and activations (default: %(default)s)",
     )
-    machine.add_argument("--jobs", type=int, default=-1, help="processes that prepare pictures")
+    machine.add_argument(
+        "--jobs", type=job_count, default=-1, help="processes that prepare pictures"
+    )
     machine.add_argument("--workers", type=positive, default=2, help="threads that make batches")
     machine.add_argument(
         "--precision", choices=("auto", "float32", "float16", "bfloat16"), default="auto"

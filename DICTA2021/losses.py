@@ -9,6 +9,9 @@ from keras import ops
 NOBODY = -1
 """The identity of a face whose dataset names nobody."""
 
+SAME_PERSON = 0.45
+"""Distance of dlib's vectors below which two pictures may show one person."""
+
 
 def logit_loss() -> keras.Loss:
     """Return the binary cross-entropy on a pair network's logit; label 1 = same person.
@@ -36,7 +39,11 @@ def contrastive_loss(margin: float = 1.0) -> Callable:
 
 
 def distillation_loss(
-    centroids: np.ndarray, identity: float, rivals: float, sharpness: float = 15.0
+    faces: np.ndarray,
+    people: np.ndarray,
+    identity: float,
+    rivals: float,
+    sharpness: float = 15.0,
 ) -> Callable:
     """Return the loss of a student that shall see behind a mask what a teacher sees without.
 
@@ -44,19 +51,22 @@ def distillation_loss(
 
         |s - t|^2
         + identity * cross-entropy over people k of -sharpness |s - c_k|^2, c_k their mean t
-        + rivals * cross-entropy over the batch's teacher vectors t_j of -sharpness |s - t_j|^2,
-          other pictures of the same person left out
+        + rivals * cross-entropy over t and all faces' teacher vectors t_j of
+          -sharpness |s - t_j|^2; those that may show the same person are left out: of the same
+          name, or nearer to t than SAME_PERSON
 
     Args:
-        centroids: float32 (people, d), mean teacher vector of each person trained on.
+        faces: float32 (faces, d), the teacher's vectors of all faces trained on.
+        people: int (faces,), numbers 0, 1, ... of the people, or NOBODY.
         identity, rivals: weights.
         sharpness: one over a squared distance.
 
     Returns:
         (targets (n, d + 1) float32: t and the person's number, or NOBODY; s (n, d)) -> (n,).
     """
-    centres = np.asarray(centroids, np.float32)
-    size = centres.shape[1]
+    faces, people = np.asarray(faces, np.float32), np.asarray(people, np.int32)
+    size = faces.shape[1]
+    centres = np.stack([faces[people == k].mean(axis=0) for k in range(people.max() + 1)])
 
     def squared_distances(a, b):
         square = ops.sum(ops.square(a), 1)[:, None] + ops.sum(ops.square(b), 1)[None, :]
@@ -64,27 +74,25 @@ def distillation_loss(
 
     def loss(targets, students):
         students = ops.cast(students, "float32")
-        teachers, people = targets[:, :size], ops.cast(targets[:, size], "int32")
-        total = ops.sum(ops.square(students - teachers), axis=1)
+        teachers, own = targets[:, :size], ops.cast(targets[:, size], "int32")
+        errors = ops.sum(ops.square(students - teachers), axis=1)
+        total = errors
         if identity:
             logits = -sharpness * squared_distances(students, ops.convert_to_tensor(centres))
-            named = ops.cast(people != NOBODY, "float32")
+            named = ops.cast(own != NOBODY, "float32")
             entropy = keras.losses.sparse_categorical_crossentropy(
-                ops.maximum(people, 0), logits, from_logits=True
+                ops.maximum(own, 0), logits, from_logits=True
             )
             total = total + identity * named * entropy
         if rivals:
-            logits = -sharpness * squared_distances(students, teachers)
-            count = ops.shape(logits)[0]
-            own = ops.eye(count, dtype="bool")
-            alike = (people[:, None] == people[None, :]) & (people != NOBODY)[:, None]
-            # One picture can come twice into a batch; its teacher's vector is no rival either.
-            alike = alike | (squared_distances(teachers, teachers) < 1e-4)
-            logits = ops.where(alike & ~own, -1e9, logits)
-            entropy = keras.losses.sparse_categorical_crossentropy(
-                ops.arange(count), logits, from_logits=True
-            )
-            total = total + rivals * entropy
+            others = ops.convert_to_tensor(faces)
+            alike = (own[:, None] == ops.convert_to_tensor(people)[None, :]) & (own != NOBODY)[
+                :, None
+            ]
+            alike = alike | (squared_distances(teachers, others) < SAME_PERSON**2)
+            logits = ops.where(alike, -1e9, -sharpness * squared_distances(students, others))
+            logits = ops.concatenate([-sharpness * errors[:, None], logits], axis=1)
+            total = total + rivals * (ops.logsumexp(logits, axis=1) - logits[:, 0])
         return total
 
     return loss

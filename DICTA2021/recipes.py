@@ -40,8 +40,9 @@ class Recipe(NamedTuple):
 
     Of distillation alone: views painted of each face; alignments in turn; plain: share of unmasked
     chips; identity: weight of the cross-entropy over people; rivals: weight of that over the
-    teacher's vectors of the batch; sharpness: scale of both; blend: what is tested and kept is
-    first + blend * (trained - first) weights. Of momentum alone: queue, temperature, momentum.
+    teacher's vectors of all faces; sharpness: scale of both; blend: what is tested and kept is
+    first + blend * (trained - first) weights; metric: ridge of the map that closes the network, see
+    mask_metric, 0 for none. Of momentum alone: queue, temperature, momentum.
     """
 
     datasets: tuple[str, ...]
@@ -69,6 +70,7 @@ class Recipe(NamedTuple):
     rivals: float = 0.0
     sharpness: float = 15.0
     blend: float = 1.0
+    metric: float = 0.0
     queue: int = 4096
     temperature: float = 0.07
     momentum: float = 0.999
@@ -119,19 +121,22 @@ RECIPES = {
         network="dlib",
         init="package",
         loss="distillation",
-        learning_rate=2e-4,
+        learning_rate=3e-4,
         schedule="cosine",
-        warm_up=20,
+        warm_up=50,
         batch=64,
-        steps=480,
-        epoch_steps=240,
+        steps=1200,
+        epoch_steps=300,
         frozen=8,
-        augmentation=Augmentation(published=0.5, light=0.1, contrast=0.25, blur=1.0),
+        augmentation=Augmentation(
+            published=0.5, shift=0.03, turn=4, zoom=0.05, light=0.1, contrast=0.25, blur=1.0
+        ),
         views=4,
         plain=0.3,
         blend=0.85,
+        metric=3.0,
         identity=0.1,
-        rivals=0.1,
+        rivals=0.2,
     ),
 }
 

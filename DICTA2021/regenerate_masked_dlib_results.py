@@ -29,7 +29,7 @@ import numpy as np
 from DICTA2021 import metrics, model_scores, pairs, score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
 from DICTA2021.training_validation import distances_between
-from mask_utils.argument_types import new_parser, seed_number
+from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file, write_file
@@ -151,7 +151,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--cache", type=Path, default=default_cache_file().parent, help="folder of vectors"
     )
-    parser.add_argument("--jobs", type=int, default=-1, help="processes that mask")
+    parser.add_argument("--jobs", type=job_count, default=-1, help="processes that mask")
     parser.add_argument("--seed", type=seed_number, default=1, help="of the bootstrap (default: 1)")
     parser.add_argument("--output", type=Path, default=HERE / "results")
     return parser.parse_args(argv)

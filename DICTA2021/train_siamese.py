@@ -35,7 +35,7 @@ from DICTA2021.training_faces import (
     identity_overlap,
     read_faces,
 )
-from mask_utils.argument_types import new_parser, positive, seed_number
+from mask_utils.argument_types import job_count, new_parser, positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file, write_file
 from mask_utils.images import PICTURE_FORMATS, PictureError, read_picture
@@ -51,6 +51,9 @@ SAME_PERSON = 0.45
 """Distance of dlib embeddings below which a training face is taken for one of a test set."""
 
 VALIDATION_PICTURES = 500
+
+METRIC_FACES = 1000
+"""Training faces whose vectors with and without a mask decide the metric; see mask_metric."""
 
 VIEWS_SEED = 1
 """The views of the distillation are painted once for all seeds of the training."""
@@ -111,7 +114,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="folder of painted views and of vectors (default: %(default)s)",
     )
     machine = parser.add_argument_group("machine")
-    machine.add_argument("--jobs", type=int, default=-1, help="processes that paint views")
+    machine.add_argument("--jobs", type=job_count, default=-1, help="processes that paint views")
     machine.add_argument("--workers", type=positive, default=2, help="threads that make batches")
     machine.add_argument(
         "--precision",
@@ -629,6 +632,7 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
 
     from DICTA2021 import losses
     from DICTA2021.dlib_network import dlib_network, freeze_stages
+    from DICTA2021.mask_metric import mask_metric
     from DICTA2021.published_weights import save_weights
     from DICTA2021.training_batches import distillation_batches
     from DICTA2021.view_bank import build_bank
@@ -656,8 +660,9 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
     names = sorted(by_person(readable))
     number = {name: i for i, name in enumerate(names)}
     people = np.array([number.get(face.person, losses.NOBODY) for face in training])
-    centroids = np.stack([teachers[usable & (people == i)].mean(axis=0) for i in range(len(names))])
-    loss = losses.distillation_loss(centroids, recipe.identity, recipe.rivals, recipe.sharpness)
+    loss = losses.distillation_loss(
+        teachers[usable], people[usable], recipe.identity, recipe.rivals, recipe.sharpness
+    )
     with where.scope():
         student = dlib_network(first_weights(recipe, arguments.models_folder))
         freeze_stages(student, recipe.frozen)
@@ -673,13 +678,25 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
         arguments.seed,
     )
     first, kept = student.get_weights(), dlib_network("none")
+    embed = predictor(kept, where)
+    places = np.flatnonzero(usable)
+    places = places[np.unique(np.linspace(0, len(places) - 1, METRIC_FACES).astype(int))]
 
     def blend() -> None:
-        """Set what is tested and kept between the first weights and those of now."""
+        """Set what is tested and kept: between the first weights and those of now, then mapped."""
         pairs = zip(first, student.get_weights(), strict=True)
         kept.set_weights([old + recipe.blend * (new - old) for old, new in pairs])
+        if recipe.metric:
+            plain, *masked = (
+                embed(bank.chips[places, view].astype(np.float32), 64)
+                for view in range(1 + min(recipe.views, len(recipe.alignments)))
+            )
+            plain = np.concatenate([plain] * len(masked))
+            map_ = mask_metric(plain, np.concatenate(masked), recipe.metric)
+            dense = kept.get_layer("embedding_dense")
+            dense.set_weights([dense.get_weights()[0] @ map_])
 
-    measure = chip_validation(predictor(kept, where), some_pictures(held_out, VALIDATION_PICTURES))
+    measure = chip_validation(embed, some_pictures(held_out, VALIDATION_PICTURES))
 
     def validate() -> dict[str, float]:
         blend()
