@@ -422,12 +422,13 @@ def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> i
 class Trained(NamedTuple):
     """What is trained and how.
 
-    model: compiled. make: (epoch, step) -> batch. validate: figures by name. save: writes what is
-    kept of the model to a path.
+    model: compiled. make: (epoch, step) -> batch. before: figures of the first weights by name.
+    validate: those of what is kept of the model as it is. save: writes that to a path.
     """
 
     model: "keras.Model"
     make: Callable[[int, int], tuple]
+    before: Callable[[], dict[str, float]]
     validate: Callable[[], dict[str, float]]
     save: Callable[[Path], object]
 
@@ -485,7 +486,7 @@ def _fit(arguments, argv, recipe, output, overlap, where, trained: Trained) -> i
     chief = where.number == 0
     run = open_run(output, settings, ("tensorflow", "dlib-bin"), chief)
     if not run.history and chief:
-        before = trained.validate()
+        before = trained.before()
         print("before training: " + ", ".join(f"{n} {value:.4f}" for n, value in before.items()))
         write_file(
             output / "before.csv", f"{','.join(before)}\n{','.join(map(repr, before.values()))}\n"
@@ -592,7 +593,7 @@ def _pair_training(arguments, recipe, training, held_out, where) -> Trained:
         recipe.hard,
     )
     validate = picture_validation(embed, some_pictures(held_out, VALIDATION_PICTURES), preparation)
-    return Trained(model, make, validate, lambda path: save_weights(network, path))
+    return Trained(model, make, validate, validate, lambda path: save_weights(network, path))
 
 
 def mine_hard_pairs(
@@ -678,6 +679,7 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
         arguments.seed,
     )
     first, kept = student.get_weights(), dlib_network("none")
+    kept.set_weights(first)
     embed = predictor(kept, where)
     places = np.flatnonzero(usable)
     places = places[np.unique(np.linspace(0, len(places) - 1, METRIC_FACES).astype(int))]
@@ -706,7 +708,7 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
         blend()
         save_weights(kept, path)
 
-    return Trained(model, make, validate, save)
+    return Trained(model, make, measure, validate, save)
 
 
 def _momentum(arguments, recipe, training, held_out, where) -> Trained:
@@ -734,7 +736,7 @@ def _momentum(arguments, recipe, training, held_out, where) -> Trained:
     make = view_batches(training, recipe.batch, recipe.augmentation, preparation, arguments.seed)
     held = some_pictures(held_out, VALIDATION_PICTURES)
     validate = picture_validation(predictor(encoder, where), held, preparation)
-    return Trained(model, make, validate, lambda path: save_weights(encoder, path))
+    return Trained(model, make, validate, validate, lambda path: save_weights(encoder, path))
 
 
 def main(argv: list[str] | None = None) -> int:
