@@ -72,10 +72,10 @@ utkface: install
 			--data runs/utkface/data/split.csv --backbone dlib --cache runs/utkface/cache \
 			--output runs/utkface/$$attribute-$$faces || exit 1; \
 	done; done
-	$(RUN) AJCAI2021/regenerate_masked_vs_unmasked_results.py --name trained_here \
-		--config AJCAI2021/trained_here.json --readme AJCAI2021/README.md
-	$(RUN) AJCAI2021/draw_attribute_figures.py --name trained_here \
-		--config AJCAI2021/trained_here.json --data runs/utkface/data/split.csv
+	cd AJCAI2021 && $(CURDIR)/$(RUN) regenerate_masked_vs_unmasked_results.py --name trained_here \
+		--config trained_here.json --readme README.md
+	cd AJCAI2021 && $(CURDIR)/$(RUN) draw_attribute_figures.py --name trained_here \
+		--config trained_here.json --data ../runs/utkface/data/split.csv
 
 # the papers' models, trained on masked copies of BASE's datasets, and Benchmark 2 from them:
 # make paper_models BASE=data, with TRAIN='--distribute gpus' for instance; TESTS are kept for testing

@@ -94,7 +94,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--image_size", type=positive, metavar="PIXELS", help="(default: 224; dlib 150)"
     )
     network.add_argument(
-        "--dropout", type=float, help="of the features (default: 0.3; dlib 0: its head is fitted)"
+        "--dropout", type=float, help="of the features (default: 0.3; with --head linear 0)"
     )
     network.add_argument(
         "--head",
@@ -121,7 +121,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     recipe = parser.add_argument_group("recipe")
     recipe.add_argument("--epochs", type=positive, default=12, help="at most (default: 12)")
     recipe.add_argument("--batch_size", type=positive, default=64, help="(default: 64)")
-    recipe.add_argument("--learning_rate", type=float, help="(default: 5e-4; dlib 5e-5)")
+    recipe.add_argument(
+        "--learning_rate", type=float, help="(default: 5e-4; with --head linear 5e-5)"
+    )
     recipe.add_argument("--weight_decay", type=float, default=1e-2, help="(default: 0.01)")
     recipe.add_argument("--label_smoothing", type=float, default=0.0, help="(default: 0)")
     recipe.add_argument(
@@ -153,11 +155,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 def _fill_defaults(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     dlib = arguments.backbone == "dlib"
     arguments.head = arguments.head or ("linear" if dlib else "normal")
-    # Pretrained stages below a fitted head: larger steps, or dropout, undo what it was fitted to.
+    # Larger steps, or dropout, undo what a fitted head was fitted to.
+    fitted = arguments.head == "linear"
     if arguments.dropout is None:
-        arguments.dropout = 0.0 if dlib else 0.3
+        arguments.dropout = 0.0 if fitted else 0.3
     if arguments.learning_rate is None:
-        arguments.learning_rate = 5e-5 if dlib else 5e-4
+        arguments.learning_rate = 5e-5 if fitted else 5e-4
     if arguments.frozen is None:
         arguments.frozen = 11 if dlib else 0
     if not dlib and arguments.frozen:

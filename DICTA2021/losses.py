@@ -9,9 +9,6 @@ from keras import ops
 NOBODY = -1
 """The identity of a face whose dataset names nobody."""
 
-SAME_PERSON = 0.45
-"""Distance of dlib's vectors below which two pictures may show one person."""
-
 
 def logit_loss() -> keras.Loss:
     """Return the binary cross-entropy on a pair network's logit; label 1 = same person.
@@ -44,6 +41,7 @@ def distillation_loss(
     identity: float,
     rivals: float,
     sharpness: float = 15.0,
+    same_person: float = 0.0,
 ) -> Callable:
     """Return the loss of a student that shall see behind a mask what a teacher sees without.
 
@@ -53,20 +51,21 @@ def distillation_loss(
         + identity * cross-entropy over people k of -sharpness |s - c_k|^2, c_k their mean t
         + rivals * cross-entropy over t and all faces' teacher vectors t_j of
           -sharpness |s - t_j|^2; those that may show the same person are left out: of the same
-          name, or nearer to t than SAME_PERSON
+          name, or nearer to t than same_person
 
     Args:
         faces: float32 (faces, d), the teacher's vectors of all faces trained on.
         people: int (faces,), numbers 0, 1, ... of the people, or NOBODY.
         identity, rivals: weights.
         sharpness: one over a squared distance.
+        same_person: distance of the teacher's vectors.
 
     Returns:
         (targets (n, d + 1) float32: t and the person's number, or NOBODY; s (n, d)) -> (n,).
     """
     faces, people = np.asarray(faces, np.float32), np.asarray(people, np.int32)
     size = faces.shape[1]
-    centres = np.stack([faces[people == k].mean(axis=0) for k in range(people.max() + 1)])
+    centres = [faces[people == k].mean(axis=0) for k in range(people.max() + 1)]
 
     def squared_distances(a, b):
         square = ops.sum(ops.square(a), 1)[:, None] + ops.sum(ops.square(b), 1)[None, :]
@@ -78,7 +77,9 @@ def distillation_loss(
         errors = ops.sum(ops.square(students - teachers), axis=1)
         total = errors
         if identity:
-            logits = -sharpness * squared_distances(students, ops.convert_to_tensor(centres))
+            logits = -sharpness * squared_distances(
+                students, ops.convert_to_tensor(np.stack(centres))
+            )
             named = ops.cast(own != NOBODY, "float32")
             entropy = keras.losses.sparse_categorical_crossentropy(
                 ops.maximum(own, 0), logits, from_logits=True
@@ -89,7 +90,8 @@ def distillation_loss(
             alike = (own[:, None] == ops.convert_to_tensor(people)[None, :]) & (own != NOBODY)[
                 :, None
             ]
-            alike = alike | (squared_distances(teachers, others) < SAME_PERSON**2)
+            near = max(same_person**2, 1e-4)  # the face itself, as floats have it, at least
+            alike = alike | (squared_distances(teachers, others) < near)
             logits = ops.where(alike, -1e9, -sharpness * squared_distances(students, others))
             logits = ops.concatenate([-sharpness * errors[:, None], logits], axis=1)
             total = total + rivals * (ops.logsumexp(logits, axis=1) - logits[:, 0])

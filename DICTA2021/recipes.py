@@ -213,8 +213,10 @@ def check(recipe: Recipe) -> None:
         )
     if recipe.loss == "distillation" and not recipe.views and recipe.plain < 1:
         raise UserError("expected at least 1 of the views that distillation trains on; 0 came")
-    if recipe.metric and not recipe.views:
-        raise UserError("expected at least 1 of the views that the metric rests on; 0 came")
+    if recipe.metric and not (recipe.views and recipe.loss == "distillation"):
+        raise UserError(
+            f"expected metric to be 0 without distillation and its views; {recipe.metric} came"
+        )
 
 
 def _set(record, name: str, text: str, shown: str):

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from reproduction.devices import Devices
 
 SAME_PERSON = 0.45
-"""Distance of dlib embeddings below which a training face is taken for one of a test set."""
+"""Distance of dlib embeddings below which two pictures may show one person: such a training face
+is taken for one of a test set, and is no rival of another."""
 
 VALIDATION_PICTURES = 500
 
@@ -659,10 +660,17 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
     teachers = found.vectors[found.rows]
     readable = [face for face, holds in zip(training, usable, strict=True) if holds]
     names = sorted(by_person(readable))
+    if not names:
+        raise TrainingError("expected readable pictures of named people; none came")
     number = {name: i for i, name in enumerate(names)}
     people = np.array([number.get(face.person, losses.NOBODY) for face in training])
     loss = losses.distillation_loss(
-        teachers[usable], people[usable], recipe.identity, recipe.rivals, recipe.sharpness
+        teachers[usable],
+        people[usable],
+        recipe.identity,
+        recipe.rivals,
+        recipe.sharpness,
+        SAME_PERSON,
     )
     with where.scope():
         student = dlib_network(first_weights(recipe, arguments.models_folder))
@@ -704,11 +712,8 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
         blend()
         return measure()
 
-    def save(path: Path) -> None:
-        blend()
-        save_weights(kept, path)
-
-    return Trained(model, make, measure, validate, save)
+    # `fit` validates before it keeps anything.
+    return Trained(model, make, measure, validate, lambda path: save_weights(kept, path))
 
 
 def _momentum(arguments, recipe, training, held_out, where) -> Trained:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -584,22 +583,22 @@ def _parallel(
         tasks = (task(groups[start : start + size]) for start in range(0, len(groups), size))
         with _born_deaf_to_ctrl_c(), _born_with_large_pages():
             results = joblib.Parallel(
-                return_as="generator_unordered", batch_size=1, pre_dispatch=4 * workers
+                return_as="generator_unordered", batch_size=1, pre_dispatch=2 * workers
             )(tasks)
         yield from results
 
 
 @contextlib.contextmanager
 def _born_deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started in this block never hear Ctrl-C: the one that started them ends them."""
-    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Processes started in this block never hear Ctrl-C: the one that started them ends them.
+
+    That one hears it when the block is over.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -617,7 +616,7 @@ def _born_with_large_pages() -> Iterator[None]:
     try:
         yield
     finally:
-        del os.environ[name]
+        os.environ.pop(name, None)
 
 
 def connect(scheduler: str):

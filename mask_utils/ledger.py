@@ -7,6 +7,7 @@ import contextlib
 import csv
 import fcntl
 import io
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from mask_utils.errors import UserError
 from mask_utils.files import whole_file
 
+_ROWS = 1000  # written at a time
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND
 _ENCODING = ("utf-8", "surrogateescape")  # file names that are not UTF-8 survive
 
@@ -134,16 +136,16 @@ class Ledger:
 
     def append(self, rows: Iterable[Mapping[str, object]]) -> None:
         """Add rows at the end of the file; columns that a row lacks stay empty."""
-        texts = [[str(row.get(name, "")) for name in self.columns] for row in rows]
-        if not texts:
-            return
-        records = [_encode([values]) for values in texts]
-        with self._locked():
-            _write_all(self._file, b"".join(records))
-            start = os.lseek(self._file, 0, os.SEEK_CUR) - sum(map(len, records))
-        for values, record in zip(texts, records, strict=True):
-            self._places[tuple(values[i] for i in self._key_columns)] = (start, len(record))
-            start += len(record)
+        rows = iter(rows)
+        while some := list(itertools.islice(rows, _ROWS)):
+            texts = [[str(row.get(name, "")) for name in self.columns] for row in some]
+            records = [_encode([values]) for values in texts]
+            with self._locked():
+                _write_all(self._file, b"".join(records))
+                start = os.lseek(self._file, 0, os.SEEK_CUR) - sum(map(len, records))
+            for values, record in zip(texts, records, strict=True):
+                self._places[tuple(values[i] for i in self._key_columns)] = (start, len(record))
+                start += len(record)
 
     def write_sorted(self) -> None:
         """Rewrite the file in the order of the keys, one row each, and close it."""

@@ -162,8 +162,13 @@ def predictor(model: keras.Model, devices: Devices) -> Callable[..., np.ndarray]
     """
 
     def predict(own: keras.Model, pictures: np.ndarray, batch_size: int) -> np.ndarray:
-        found = own.predict(pictures, batch_size=batch_size, verbose=0)
-        return np.asarray(found).astype(np.float32)
+        count, parts = len(pictures), devices.replicas if devices.hosts == 1 else 1
+        # JAX divides no batch whose parts would be unlike; some pictures are then given twice.
+        if count % parts:
+            pictures = pictures[np.arange(-(-count // parts) * parts) % count]
+        size = -(-batch_size // parts) * parts
+        found = own.predict(pictures, batch_size=size, verbose=0)
+        return np.asarray(found)[:count].astype(np.float32)
 
     if devices.hosts == 1:
         return functools.partial(predict, model)

@@ -8,7 +8,6 @@ import pytest
 
 from DICTA2021.losses import (
     NOBODY,
-    SAME_PERSON,
     contrastive_loss,
     distillation_loss,
     logit_loss,
@@ -96,8 +95,8 @@ def test_who_may_be_the_same_person_is_no_rival(other, person, is_rival):
         faces, people = np.append(faces, [[9, 8]], axis=0), np.append(people, 0)
     if 1 not in people:
         faces, people = np.append(faces, [[0, 0]], axis=0), np.append(people, 1)
-    with_term = values(distillation_loss(faces, people, 0, 1, 1), targets, students)
-    without = values(distillation_loss(faces, people, 0, 0, 1), targets, students)
+    with_term = values(distillation_loss(faces, people, 0, 1, 1, 0.45), targets, students)
+    without = values(distillation_loss(faces, people, 0, 0, 1, 0.45), targets, students)
     assert bool(with_term > without + 0.1) is is_rival
     if not is_rival:
         np.testing.assert_allclose(with_term, without, atol=1e-6)
@@ -128,13 +127,14 @@ def test_distillation_against_numpy():
             other
             for other in range(len(people))
             if not (person != NOBODY and people[other] == person)
-            and np.sqrt(((faces[other] - teacher) ** 2).sum()) >= SAME_PERSON
+            and np.sqrt(((faces[other] - teacher) ** 2).sum()) > 0.45
         ]
         logits = -sharpness * ((student - faces[[at, *kept]]) ** 2).sum(axis=1)
         total += rivals * softmax_entropy(logits, 0)
         expected.append(total)
     targets = np.concatenate([faces[batch], people[batch, None]], axis=1).astype(np.float32)
-    found = values(distillation_loss(faces, people, identity, rivals, sharpness), targets, students)
+    loss = distillation_loss(faces, people, identity, rivals, sharpness, 0.45)
+    found = values(loss, targets, students)
     np.testing.assert_allclose(found, expected, rtol=2e-4)
 
 

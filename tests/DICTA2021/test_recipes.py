@@ -64,7 +64,15 @@ def test_fields_are_set_by_text():
     assert recipe.augmentation.flip == 0.25 and recipe.augmentation.types == ("a", "c")
     assert recipe.augmentation.published == 1 and recipe.batch == RECIPES["EX1"].batch
     assert with_settings(RECIPES["EX1"], []) == RECIPES["EX1"]
-    assert with_settings(RECIPES["masked_dlib"], ["plain=1", "views=0"]).views == 0
+    assert with_settings(RECIPES["masked_dlib"], ["plain=1", "views=0", "metric=0"]).views == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("masked_dlib", ["plain=1", "views=0"]), ("EX1", ["metric=3"])]
+)
+def test_a_metric_rests_on_views(name, settings):
+    with pytest.raises(UserError, match="expected metric to be 0 without distillation"):
+        with_settings(RECIPES[name], settings)
 
 
 @pytest.mark.parametrize(

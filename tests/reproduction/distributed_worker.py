@@ -32,6 +32,10 @@ def make(epoch: int, step: int) -> tuple:
     return x, x.sum(axis=1, keepdims=True)
 
 
+def numbers(weight) -> list:
+    return keras.ops.convert_to_numpy(weight).tolist()
+
+
 with devices.distributed(distribution) as where:
     devices.prepare(1, "float32")
     with where.scope():
@@ -72,8 +76,8 @@ with devices.distributed(distribution) as where:
                 "replicas": where.replicas,
                 "losses": [row["loss"] for row in history],
                 "errors": [row["error"] for row in history],
-                "digest": training.weights_digest(model),
-                "weights": [weight.tolist() for weight in model.get_weights()],
+                "trained": [numbers(weight) for weight in model.trainable_weights],
+                "weights": [numbers(weight) for weight in model.weights],
             }
         ),
         flush=True,
