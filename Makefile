@@ -72,6 +72,7 @@ utkface: install
 			--data runs/utkface/data/split.csv --backbone dlib --cache runs/utkface/cache \
 			--output runs/utkface/$$attribute-$$faces || exit 1; \
 	done; done
+	cp runs/utkface/data/groups.csv AJCAI2021/results/trained_here_mask_failures.csv
 	cd AJCAI2021 && $(CURDIR)/$(RUN) regenerate_masked_vs_unmasked_results.py --name trained_here \
 		--config trained_here.json --readme README.md
 	cd AJCAI2021 && $(CURDIR)/$(RUN) draw_attribute_figures.py --name trained_here \
