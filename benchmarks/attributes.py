@@ -104,8 +104,8 @@ def run(options: argparse.Namespace) -> int:
     )
     write_file(stem.with_suffix(".md"), f"{tables.to_markdown(header, rows)}\n\n{note}\n")
     described = provenance.describe(
-        "python benchmarks/attributes.py --data split.csv",
-        {k: v for k, v in vars(options).items() if k != "cache"},
+        provenance.typed("benchmarks/attributes.py", options.words),
+        {k: v for k, v in vars(options).items() if k not in ("cache", "words")},
         {},
         1,
         ("keras", "numpy"),
@@ -130,7 +130,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the table"
     )
-    return parser.parse_args(argv)
+    return parser.parse_args(argv, argparse.Namespace(words=argv))
 
 
 def main(argv: list[str] | None = None) -> int:

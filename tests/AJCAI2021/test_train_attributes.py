@@ -189,6 +189,24 @@ def test_contradictions_are_wrong_usage(drawn_utkface, tmp_path, capsys, changes
     assert ended.value.code == 2 and message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("backbone", "head", "expected"),
+    [
+        ("dlib", None, (0.0, 5e-5)),
+        ("dlib", "normal", (0.3, 5e-4)),
+        ("resnet50", None, (0.3, 5e-4)),
+        ("resnet50", "linear", (0.0, 5e-5)),
+    ],
+)
+def test_a_fitted_head_is_not_undone(backbone, head, expected):
+    words = ["--attribute", "sex", "--data", "split.csv", "--backbone", backbone]
+    words += ["--head", head] if head else []
+    found = train_attributes.parse_arguments(words)
+    assert (found.dropout, found.learning_rate) == expected
+    found = train_attributes.parse_arguments([*words, "--dropout", "0.1", "--learning_rate", "1"])
+    assert (found.dropout, found.learning_rate) == (0.1, 1)
+
+
 def test_what_is_missing_is_one_line(drawn_utkface, tmp_path, capsys):
     assert train_attributes.main(command(drawn_utkface, tmp_path, batch_size=500)) == 2
     assert "a smaller --batch_size" in capsys.readouterr().err

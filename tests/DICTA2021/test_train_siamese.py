@@ -27,6 +27,7 @@ from DICTA2021 import (
     regenerate_experiment_2_results_from_models,
     train_siamese,
 )
+from DICTA2021.dlib_network import dlib_network
 from DICTA2021.published_weights import read_weight_file, save_weights
 from DICTA2021.recipes import RECIPES
 from reproduction import training
@@ -433,8 +434,9 @@ def test_masked_dlib_learns_and_survives_a_kill(run, drawn_masked, tmp_path, cap
         assert float(row["val_eer"]) == pytest.approx(np.mean(both))
         assert "val_eer_plain" in row
 
-    script = REPOSITORY / "DICTA2021" / "train_siamese.py"
-    command = [sys.executable, str(script), *run.line("masked_dlib", *DISTILLED, output="cut")]
+    code = "import sys; from DICTA2021 import train_siamese as t; t.SAME_PERSON = 0.0; "
+    code += "sys.exit(t.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *run.line("masked_dlib", *DISTILLED, output="cut")]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -450,6 +452,28 @@ def test_masked_dlib_learns_and_survives_a_kill(run, drawn_masked, tmp_path, cap
     again = rows(tmp_path / "cut" / "history.csv")
     for row, other in zip(history, again, strict=True):
         assert {**row, "seconds": ""} == {**other, "seconds": ""}
+
+
+def test_the_closing_map_and_the_rivals_are_in_what_is_kept(run, tmp_path):
+    words = ("--steps", 2, "--epoch_steps", 2, "--batch_size", 8, "--set", "validation_people=2")
+    words += ("views=2", "warm_up=1", "learning_rate=1e-4")
+    changes = {"none": ("metric=0",), "map": ("metric=3",), "alone": ("metric=3", "rivals=0")}
+    for name, settings in changes.items():
+        assert run("masked_dlib", *words, *settings, output=name) == 0
+    assert (tmp_path / "none" / "before.csv").read_text() == (
+        tmp_path / "map" / "before.csv"
+    ).read_text()
+    without, mapped = (
+        dlib_network(tmp_path / name / "best.weights.h5").get_layer("embedding_dense").kernel
+        for name in ("none", "map")
+    )
+    without, mapped = (keras.ops.convert_to_numpy(kernel) for kernel in (without, mapped))
+    found = np.linalg.lstsq(without, mapped, rcond=None)[0]
+    np.testing.assert_allclose(without @ found, mapped, atol=1e-4)
+    np.testing.assert_allclose(found, found.T, atol=1e-3)
+    assert np.abs(found - np.eye(128)).max() > 0.05
+    first = {name: float(rows(tmp_path / name / "steps.csv")[0]["loss"]) for name in changes}
+    assert first["none"] == first["map"] > first["alone"] + 0.01
 
 
 def test_who_may_be_in_a_test_set_is_left_out(run, drawn_masked, capsys, monkeypatch):
