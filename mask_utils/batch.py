@@ -2,11 +2,13 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -579,26 +581,29 @@ def _parallel(
             client = closing.enter_context(connect(scheduler))
             workers = max(1, sum(client.nthreads().values()))
         closing.enter_context(joblib.parallel_config(**options))
+        first = 2 * workers
         size = max(1, min(16, len(groups) // (4 * workers)))
-        tasks = (task(groups[start : start + size]) for start in range(0, len(groups), size))
+        # The first tasks are made while nobody hears Ctrl-C: they are small.
+        starts = [*range(min(first, len(groups))), *range(first, len(groups), size), len(groups)]
+        tasks = (task(groups[start:end]) for start, end in itertools.pairwise(starts))
         with _born_deaf_to_ctrl_c(), _born_with_large_pages():
             results = joblib.Parallel(
-                return_as="generator_unordered", batch_size=1, pre_dispatch=2 * workers
+                return_as="generator_unordered", batch_size=1, pre_dispatch=first
             )(tasks)
         yield from results
 
 
 @contextlib.contextmanager
 def _born_deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started in this block never hear Ctrl-C: the one that started them ends them.
-
-    That one hears it when the block is over.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    """Processes started in this block never hear Ctrl-C: the one that started them ends them."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
