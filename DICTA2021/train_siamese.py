@@ -7,7 +7,7 @@ manifest of --base_folder, which generate_mask_to_datasets.py wrote. A run folde
 defines and shows the training; killed, the same command goes on. The best weights, by the error
 rate on people held out, are also written to --models_folder, where the other scripts find them.
 
-masked_dlib on 220 CelebA people and 4,000 UTKFace pictures takes about 8 minutes on 2 cores with
+masked_dlib on 220 CelebA people and 4,000 UTKFace pictures takes about 11 minutes on 2 cores with
 KERAS_BACKEND=jax, and 5 more to paint its views once; what it gives on LFW's official pairs is in
 DICTA2021/README.md, "Trained here". The papers' recipes need GPUs.
 """
