@@ -296,6 +296,7 @@ def test_two_entries_for_one_place(tmp_path):
         (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
         (b"something else", "expected a zip, tar or 7z archive; a other file came"),
     ],
+    ids=("zip", "rar", "other"),  # the bytes hold the time, and two processes collect
 )
 def test_no_archive_of_this_dataset(tmp_path, data, message):
     with pytest.raises(ArchiveError, match=message) as caught:
