@@ -43,7 +43,7 @@ demo: install
 	$(RUN) AJCAI2021/dataset_util/utkfaces_dataset.py --dataset demo/people/UTKFace \
 		--output demo/utkface --type sex --link --landmark_cache demo/landmarks.csv
 	$(RUN) AJCAI2021/train_attributes.py --attribute sex --data demo/utkface/split.csv \
-		--backbone dlib --views 2 --epochs 4 --batch_size 16 --cache demo --output demo/sex
+		--backbone dlib --views 2 --epochs 2 --batch_size 16 --cache demo --output demo/sex
 	@echo 'Drawn faces, masked: demo/masked, listed in demo/masked/manifest.csv.'
 	@echo 'Counts: demo/masked/summary.md. Who is who behind the masks: demo/verification.md.'
 	@echo 'Sex behind the masks, learnt from 160 of them: demo/sex/predictions.csv.'
