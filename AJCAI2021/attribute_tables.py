@@ -220,14 +220,11 @@ def read_cells(path: Path) -> list[tables.Expected]:
         raise UserError(str(error)) from None
 
 
-_NOT_SETTINGS = ("seed", "jobs", "cache", "words")
-
-
 def describe(script: str, arguments: argparse.Namespace, inputs: dict[str, str]) -> dict:
     """Return what defines a result; see reproduction.provenance.describe."""
     described = provenance.describe(
         provenance.typed(script, arguments.words),
-        {k: v for k, v in vars(arguments).items() if k not in _NOT_SETTINGS},
+        {k: v for k, v in vars(arguments).items() if k not in ("seed", "jobs", "cache")},
         inputs,
         arguments.seed,
         ("numpy", "scipy", "keras"),

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         names["confusion_all"] = TOGETHER
     description = provenance.describe(
         provenance.typed(Path(__file__).name, arguments.words),
-        {name: value for name, value in vars(arguments).items() if name != "words"},
+        vars(arguments),
         folder.hashes(),
         packages=("numpy", "matplotlib"),
     )

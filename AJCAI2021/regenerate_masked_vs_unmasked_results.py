@@ -141,9 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for error in matrices.values():
         if isinstance(error, PublishedFileError):
             print(error, file=sys.stderr)
-    settings = {name: value for name, value in vars(arguments).items() if name != "words"}
     description = provenance.describe(
-        provenance.typed(Path(__file__).name, arguments.words), settings, folder.hashes()
+        provenance.typed(Path(__file__).name, arguments.words), vars(arguments), folder.hashes()
     )
     everything: list[tables.Cell] = []
     for name, title in TITLES.items():

@@ -74,22 +74,20 @@ def distillation_loss(
     def loss(targets, students):
         students = ops.cast(students, "float32")
         teachers, own = targets[:, :size], ops.cast(targets[:, size], "int32")
+        named = own != NOBODY
         errors = ops.sum(ops.square(students - teachers), axis=1)
         total = errors
         if identity:
             logits = -sharpness * squared_distances(
                 students, ops.convert_to_tensor(np.stack(centres))
             )
-            named = ops.cast(own != NOBODY, "float32")
             entropy = keras.losses.sparse_categorical_crossentropy(
                 ops.maximum(own, 0), logits, from_logits=True
             )
-            total = total + identity * named * entropy
+            total = total + identity * ops.cast(named, "float32") * entropy
         if rivals:
             others = ops.convert_to_tensor(faces)
-            alike = (own[:, None] == ops.convert_to_tensor(people)[None, :]) & (own != NOBODY)[
-                :, None
-            ]
+            alike = named[:, None] & (own[:, None] == ops.convert_to_tensor(people)[None, :])
             near = max(same_person**2, 1e-4)  # the face itself, as floats have it, at least
             alike = alike | (squared_distances(teachers, others) < near)
             logits = ops.where(alike, -1e9, -sharpness * squared_distances(students, others))

@@ -426,7 +426,7 @@ def make(
     title = ALL_TABLES[name].title + (" (exact protocol)" if protocol == "exact" else "")
     description = provenance.describe(
         provenance.typed(script, arguments.words),
-        {key: value for key, value in vars(arguments).items() if key not in ("seed", "words")},
+        {key: value for key, value in vars(arguments).items() if key != "seed"},
         folder.hashes(),
         arguments.seed if confidence else None,
     )

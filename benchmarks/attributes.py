@@ -98,14 +98,15 @@ def run(options: argparse.Namespace) -> int:
     print(tables.to_console(header, rows))
     stem = options.output / "attributes"
     write_file(stem.with_suffix(".csv"), to_csv(HEADER, rows))
+    command = provenance.typed("benchmarks/attributes.py", options.words)
     note = (
-        f"Medians of {options.repeats}; {provenance.hardware()}; load of the machine before: "
-        f"{load:.1f}."
+        f"`{command}`, Keras on {os.environ.get('KERAS_BACKEND', 'tensorflow')}: medians of "
+        f"{options.repeats}; {provenance.hardware()}; load of the machine before: {load:.1f}."
     )
     write_file(stem.with_suffix(".md"), f"{tables.to_markdown(header, rows)}\n\n{note}\n")
     described = provenance.describe(
-        provenance.typed("benchmarks/attributes.py", options.words),
-        {k: v for k, v in vars(options).items() if k not in ("cache", "words")},
+        command,
+        {k: v for k, v in vars(options).items() if k != "cache"},
         {},
         1,
         ("keras", "numpy"),

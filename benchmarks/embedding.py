@@ -170,7 +170,7 @@ def run(options: argparse.Namespace) -> int:
     write_file(options.output / "embedding.md", f"{table}\n\n{note}\n")
     description = provenance.describe(
         provenance.typed("benchmarks/embedding.py", options.words),
-        {name: value for name, value in vars(options).items() if name != "words"},
+        vars(options),
         {options.pairs.name: provenance.sha256(options.pairs)},
         None,
         ("numpy", "keras", "dlib-bin"),

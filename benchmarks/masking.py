@@ -200,7 +200,7 @@ def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.
     write_file(output / "masking.md", f"{table}\n\n{note}\n")
     description = provenance.describe(
         provenance.typed("benchmarks/masking.py", arguments.words),
-        {k: v for k, v in vars(arguments).items() if k not in ("words", "loop")},
+        {k: v for k, v in vars(arguments).items() if k != "loop"},
         {},
         None,
         ("numpy", "dlib-bin", "pillow"),

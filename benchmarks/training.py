@@ -151,7 +151,7 @@ def run(options: argparse.Namespace) -> int:
     manifest = options.base_folder / "manifest.csv"
     description = provenance.describe(
         command,
-        {name: value for name, value in vars(options).items() if name != "words"},
+        vars(options),
         {f"{options.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
         1,
         ("numpy", "keras", "tensorflow", "dlib-bin"),

@@ -100,13 +100,16 @@ def describe(
 ) -> dict:
     """What defines a result.
 
-    Args: the command as a reader types it; resolved arguments; SHA-256 of each input by its path
+    Args: the command as a reader types it; resolved arguments (`words`, which the command holds,
+        are left out); SHA-256 of each input by its path
         relative to its folder; seed, None where nothing is drawn; packages whose versions matter.
     Returns: a dictionary for JSON.
     """
     return {
         "command": command,
-        "arguments": {name: portable(value) for name, value in sorted(arguments.items())},
+        "arguments": {
+            name: portable(value) for name, value in sorted(arguments.items()) if name != "words"
+        },
         "seed": seed,
         "code": commit(),
         "versions": versions(packages),
