@@ -41,8 +41,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--fmr",
         choices=("0.01", "0.001"),
-        default="0.001",
-        help="false match rate of the decision (default: 0.001)",
+        help="false match rate of masked_dlib's decision (default: 0.001)",
     )
     parser.add_argument(
         "--whole", action="store_true", help="the pictures are faces, cut close; look for none"
@@ -51,6 +50,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--output", type=Path, help="a picture of both, side by side, with boxes and landmarks"
     )
     arguments = parser.parse_args(argv)
+    if arguments.fmr and arguments.models == "dlib":
+        parser.error("--fmr is masked_dlib's; dlib decides by the distance that its author advises")
     if arguments.whole and arguments.output:
         parser.error("--output shows what was found; with --whole nothing is looked for")
     return arguments
@@ -109,10 +110,11 @@ def compare(arguments: argparse.Namespace) -> int:
     found = [face_chip(path, arguments.whole) for path in arguments.pictures]
     from DICTA2021.dlib_network import dlib_network
 
+    rate = arguments.fmr or "0.001"
     if arguments.models == "masked_dlib":
         network = dlib_network(OWN_MODELS / "masked_dlib.weights.h5")
-        limit = read_thresholds(OWN_MODELS / "masked_dlib.thresholds.json")[arguments.fmr]
-        basis = f"FMR {float(arguments.fmr):.1%} on unmasked faces"
+        limit = read_thresholds(OWN_MODELS / "masked_dlib.thresholds.json")[rate]
+        basis = f"FMR {float(rate):.1%} on unmasked faces"
     else:
         network, limit, basis = dlib_network(), DLIB_THRESHOLD, "dlib's advice"
     chips = np.stack([chip for _, chip, _ in found]).astype(np.float32)

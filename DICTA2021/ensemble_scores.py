@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         common = sorted(set.intersection(*names))
         for place, own in zip(places, names, strict=True):
             for name in sorted(set.union(*names) - own):
-                print(f"{place / name} lacks, so it is left out", file=sys.stderr)
+                print(f"{place / name} is missing, so this dataset is left out", file=sys.stderr)
         jobs = {arguments.output / name: [place / name for place in places] for name in common}
     else:
         jobs = {arguments.output: places}

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from reproduction.devices import rows_of_all
+
 
 @keras.saving.register_keras_serializable("DICTA2021")
 class MomentumContrast(layers.Layer):
@@ -66,5 +68,6 @@ class MomentumContrast(layers.Layer):
         own = ops.sum(q * k, axis=1, keepdims=True)
         others = ops.matmul(q, ops.transpose(ops.convert_to_tensor(self.queue)))
         if training:
+            k = rows_of_all(k)  # or each device would have a queue of its own
             self.queue.assign(ops.concatenate([self.queue[ops.shape(k)[0] :], k], axis=0))
         return ops.concatenate([own, others], axis=1) / self.temperature

@@ -26,7 +26,8 @@ DLIB_STAGES = 16
 class Recipe(NamedTuple):
     """Everything that decides a training, but for its seed.
 
-    datasets: whose people are trained on. unlabelled: whose faces only the teacher sees.
+    datasets: whose people are trained on. unlabelled: whose faces are trained on without a name.
+    test_datasets: kept for testing; whoever may be in them is left out.
     network: of NETWORKS. init: none, imagenet, package (dlib's own), a recipe whose
     weights stand in the models folder, or a weight file.
     loss: logit (binary cross-entropy on the head), contrastive (margin on features' distance),
@@ -59,6 +60,7 @@ class Recipe(NamedTuple):
     frozen: int = 0
     hard: float = 0.0
     unlabelled: tuple[str, ...] = ()
+    test_datasets: tuple[str, ...] = ()
     preprocessing: str = "published"
     augmentation: Augmentation = PUBLISHED_LOOK
     validation_people: int = 24
@@ -112,12 +114,13 @@ RECIPES = {
         batch=256,
         steps=150_000,
         augmentation=Augmentation(
-            published=0.5, shift=0.1, turn=10, zoom=0.2, light=0.2, contrast=0.4
+            published=0.5, shift=0.1, turn=10, zoom=0.2, light=0.2, contrast=0.4, blur=2.0
         ),
     ),
     "masked_dlib": Recipe(
         datasets=("celeba",),
         unlabelled=("UTKFace",),
+        test_datasets=("lfw",),
         network="dlib",
         init="package",
         loss="distillation",
@@ -150,7 +153,7 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
             augmentation are "augmentation.field=value".
 
     Raises:
-        UserError: no such field, or a value of another kind.
+        UserError: no such field, a value of another kind, or a field that the recipe does not use.
     """
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -163,7 +166,30 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
         else:
             recipe = _set(recipe, name, text, name)
     check(recipe)
+    for name in (setting.partition("=")[0] for setting in settings):
+        field, users = _USED_BY.get(name, ("loss", LOSSES))
+        if getattr(recipe, field) not in users:
+            raise UserError(
+                f"{name} is used where {field} is {' or '.join(users)}; here it is "
+                f"{getattr(recipe, field)}"
+            )
     return recipe
+
+
+_PAIRS = ("logit", "contrastive")
+_USED_BY = {
+    **dict.fromkeys(
+        ("views", "alignments", "plain", "identity", "rivals", "sharpness", "blend", "metric"),
+        ("loss", ("distillation",)),
+    ),
+    **dict.fromkeys(("queue", "temperature", "momentum"), ("loss", ("momentum",))),
+    "hard": ("loss", _PAIRS),
+    "unlabelled": ("loss", ("distillation", "momentum")),
+    "preprocessing": ("network", tuple(name for name in NETWORKS if name != "dlib")),
+    "frozen": ("network", ("dlib",)),
+    "warm_up": ("schedule", ("cosine",)),
+}
+"""The field whose value decides whether another is used, and its values that do."""
 
 
 _CHOICES = {

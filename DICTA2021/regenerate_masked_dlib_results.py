@@ -39,12 +39,9 @@ from reproduction import provenance, tables
 
 HERE = Path(__file__).resolve().parent
 MODEL = "masked_dlib"
-PAGES = (
-    HERE / "models" / "README.md",
-    HERE / "README.md",
-    provenance.REPOSITORY / "README.md",
-)
-"""Where the table goes, between the markers masked_dlib."""
+PAGES = (HERE / "models" / "README.md", HERE / "README.md")
+FRONT_PAGE = provenance.REPOSITORY / "README.md"
+"""Where the table goes, between the markers masked_dlib; on the front page its main lines alone."""
 
 LIMITS = (0.01, 0.001)
 """False match rates whose thresholds stand in the model card."""
@@ -64,6 +61,7 @@ MAIN = (
     Condition("probe masked, A", MaskSettings(), "probe", "A"),
     Condition("probe masked, B", MaskSettings(), "probe", "B"),
 )
+REAL = "real masks, whole crop"
 CONDITIONS = (
     *MAIN,
     Condition("both masked, A", MaskSettings(), "both", "A"),
@@ -265,8 +263,8 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
         cache=arguments.cache,
         progress=True,
     )
-    vectors = found.vectors[found.rows]
-    people = np.array([face.person for face in faces])
+    people = np.array([face.person for face in faces])[found.rows >= 0]
+    vectors = found.vectors[found.rows[found.rows >= 0]]
     distances = distances_between(vectors, vectors)
     first, second = np.triu_indices(len(people), 1)
     impostor = np.sort(distances[first, second][people[first] != people[second]])
@@ -283,8 +281,10 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
     }
 
 
-def write_table(rows: Sequence[Row], stem: Path, title: str, description: dict) -> None:
-    """Print rows and write them as CSV and Markdown with meta.json."""
+def write_table(
+    rows: Sequence[Row], stem: Path, title: str, description: dict, before: str = ""
+) -> None:
+    """Print rows and write them as CSV and Markdown with meta.json; `before` opens the Markdown."""
     header = list(Row._fields)
     texts = [
         [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
@@ -295,7 +295,7 @@ def write_table(rows: Sequence[Row], stem: Path, title: str, description: dict) 
     write_file(stem.with_suffix(".csv"), ",".join(header) + "\n" + lines + "\n")
     text = (
         f"# {title}\n\nTrained here. `{description['command']}`, on {description['hardware']}.\n\n"
-        f"{tables.to_markdown(header, texts)}\n\n"
+        f"{before}{tables.to_markdown(header, texts)}\n\n"
         "Exact EER; low, high: its 95 % interval (subjects bootstrap); least, most: over the seeds;"
         " FMR100: lowest FNMR at FMR <= 1 %; FTE: pictures without a vector; FTA: pairs never"
         " compared.\n"
@@ -324,9 +324,13 @@ def summary(rows: Sequence[Row], description: dict) -> str:
         )
     seeds = sum(model.startswith("seed ") for model in {row.model for row in rows})
     of = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
+    attempted = {row.condition: round((row.impostor + row.genuine) / (1 - row.FTA)) for row in rows}
+    counts = f"{attempted[MAIN[0].name]:,} pairs of LFW"
+    if REAL in attempted:
+        counts += f" ({attempted[REAL]:,} of RMFRD for real masks)"
     return (
         f"{tables.to_markdown(header, lines)}\n\nTrained here, {of}: exact EER with its 95 % "
-        "interval on the 1,200 pairs of LFW's folds 1 and 2, the same network on both sides, "
+        f"interval on {counts}, the same network on both sides, "
         f"{description['arguments']['faces']} face of each picture; no pair is one photograph. A: "
         "chips by the unmasked picture's landmarks; B: by those predicted on the masked one. "
         f"`{description['command']}`, on {description['hardware']}; every interval: "
@@ -334,13 +338,36 @@ def summary(rows: Sequence[Row], description: dict) -> str:
     )
 
 
+def ablations(rows: Sequence[Row], trainings: dict[str, str]) -> str:
+    """Return one line a model with its EER in each condition and the command that trained it.
+
+    Args:
+        rows: of the main conditions.
+        trainings: shown name -> command.
+    """
+    conditions = list(dict.fromkeys(row.condition for row in rows))
+    found = {(row.model, row.condition): row for row in rows}
+    lines = []
+    for model in dict.fromkeys(row.model for row in rows):
+        of_model = [found[model, condition] for condition in conditions]
+        figures = [f"{row.EER:.4f} [{row.low:.4f}, {row.high:.4f}]" for row in of_model]
+        lines.append([model, *figures, f"`{trainings[model]}`"])
+    return tables.to_markdown(["model", *conditions, "trained by"], lines)
+
+
 def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     """Test everything, write the tables."""
+    import keras
+
     nothing = Path("none")
     models: dict[str, tuple[str, Path]] = {"off the shelf": ("dlib", nothing)}
     for number, folder in enumerate(arguments.seeds, 1):
         models[f"seed {number}"] = (MODEL, folder)
     others = {folder.name: (MODEL, folder) for folder in arguments.others}
+    folders = [*arguments.seeds, *arguments.others]
+    names = sorted({folder.resolve(): folder.name for folder in folders}.values())
+    if len(set(names)) < len(names):
+        raise UserError(f"expected models folders of different names; {', '.join(names)} came")
     for name, (_, folder) in (models | others).items():
         if folder != nothing and not (folder / f"{MODEL}.weights.h5").is_file():
             raise UserError(f"{name}: expected {folder / MODEL}.weights.h5; it is not there")
@@ -352,9 +379,7 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         lists = arguments.work / "pairs real"
         people = pairs.read_real_mask_people(real)
         pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
-        name = "real masks, whole crop"
-        rows += evaluate_lists(name, lists, "rmfrd", real.parent, "whole", models, arguments)
-    folders = [*arguments.seeds, *arguments.others]
+        rows += evaluate_lists(REAL, lists, "rmfrd", real.parent, "whole", models, arguments)
     inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
     for folder in folders:
         path = folder / f"{MODEL}.weights.h5"
@@ -366,7 +391,7 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         vars(arguments),
         inputs,
         arguments.seed,
-        ("numpy", "keras", "tensorflow", "dlib-bin"),
+        ("numpy", "keras", keras.backend.backend(), "dlib-bin"),
     )
     description["hardware"] = provenance.hardware()
     title = "masked_dlib on LFW's official pairs and on real masks"
@@ -374,13 +399,22 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     if arguments.output == HERE / "results":
         for page in PAGES:
             tables.fill_markers(page, summary(rows, description), MODEL)
+        main_names = [condition.name for condition in MAIN] + [REAL]
+        main_rows = [row for row in rows if row.condition in main_names]
+        tables.fill_markers(FRONT_PAGE, summary(main_rows, description), MODEL)
     if others:
         rows = []
         for condition in MAIN:
             rows += evaluate_condition(condition, {"seed 1": models["seed 1"]} | others, arguments)
-        description["trainings"] = {f.name: _training_of(f) for f in folders}
+        trainings = {"seed 1": _training_of(arguments.seeds[0])}
+        trainings |= {name: _training_of(folder) for name, (_, folder) in others.items()}
+        description["trainings"] = trainings
+        table = ablations(rows, trainings)
         stem = arguments.output / f"{MODEL}_ablations"
-        write_table(rows, stem, "masked_dlib, one thing changed at a time", description)
+        title = "masked_dlib, one thing changed at a time"
+        write_table(rows, stem, title, description, f"{table}\n\n")
+        if arguments.output == HERE / "results":
+            tables.fill_markers(HERE / "README.md", table, f"{MODEL}_ablations")
     if arguments.card:
         found = thresholds(manifest.parent, arguments.seeds[0], arguments)
         path = arguments.seeds[0] / f"{MODEL}.thresholds.json"
@@ -389,10 +423,14 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     return 0
 
 
-def _training_of(folder: Path) -> str | None:
+def _training_of(folder: Path) -> str:
     """The command that trained a model, where train_siamese.py wrote it down."""
     path = folder / f"{MODEL}.weights.meta.json"
-    return json.loads(path.read_text(encoding="utf-8"))["command"] if path.is_file() else None
+    if not path.is_file():
+        return "unknown"
+    training = json.loads(path.read_text(encoding="utf-8"))
+    backend = training.get("backend", "tensorflow")
+    return ("" if backend == "tensorflow" else f"KERAS_BACKEND={backend} ") + training["command"]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,13 +7,14 @@ manifest of --base_folder, which generate_mask_to_datasets.py wrote. A run folde
 defines and shows the training; killed, the same command goes on. The best weights, by the error
 rate on people held out, are also written to --models_folder, where the other scripts find them.
 
-masked_dlib on 220 CelebA people and 4,000 UTKFace pictures takes about 11 minutes on 2 cores with
-KERAS_BACKEND=jax, and 5 more to paint its views once; what it gives on LFW's official pairs is in
+masked_dlib on 220 CelebA people and 4,000 UTKFace pictures takes 14 minutes on 2 cores (10 with
+KERAS_BACKEND=jax), and 2 more to paint its views once; what it gives on LFW's official pairs is in
 DICTA2021/README.md, "Trained here". The papers' recipes need GPUs.
 """
 
 import argparse
 import functools
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from tqdm import tqdm
 
 from DICTA2021 import embeddings
 from DICTA2021.recipes import RECIPES, Recipe, with_settings
@@ -45,6 +47,7 @@ from reproduction import provenance
 if TYPE_CHECKING:
     import keras
 
+    from DICTA2021.training_batches import HardPairs
     from reproduction.devices import Devices
 
 SAME_PERSON = 0.45
@@ -52,6 +55,9 @@ SAME_PERSON = 0.45
 is taken for one of a test set, and is no rival of another."""
 
 VALIDATION_PICTURES = 500
+
+PACKAGES = ("dlib-bin",)
+"""Whose versions are stored, beside those of Keras, NumPy and the backend."""
 
 METRIC_FACES = 1000
 """Training faces whose vectors with and without a mask decide the metric; see mask_metric."""
@@ -96,10 +102,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     data.add_argument(
         "--test_datasets",
         nargs="+",
-        default=[],
         metavar="NAME",
         help="datasets of --base_folder that are kept for testing: whoever of the training set may "
-        "be in them, by name or by dlib's embedding, is reported and left out",
+        "be in them, by name or by dlib's embedding, is reported and left out (default: the "
+        "recipe's, lfw for masked_dlib)",
     )
     data.add_argument(
         "--models_folder",
@@ -133,7 +139,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def resolve(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe with the command's changes.
+    """Return the recipe with the command's changes, and without what --base_folder has not.
 
     Raises:
         UserError: no such field or value.
@@ -145,6 +151,7 @@ def resolve(arguments: argparse.Namespace) -> Recipe:
         "epoch_steps": arguments.epoch_steps,
         "batch": arguments.batch_size,
         "datasets": tuple(arguments.datasets) if arguments.datasets else None,
+        "test_datasets": tuple(arguments.test_datasets) if arguments.test_datasets else None,
     }
     recipe = RECIPES[arguments.recipe]
     recipe = recipe._replace(**{name: v for name, v in changes.items() if v is not None})
@@ -158,6 +165,22 @@ def resolve(arguments: argparse.Namespace) -> Recipe:
         raise UserError(
             f"the dlib network has no head for the loss {recipe.loss}; add --set loss=contrastive"
         )
+    both = {*recipe.test_datasets} & {*recipe.datasets, *recipe.unlabelled}
+    if both:
+        raise TrainingError(
+            f"{', '.join(sorted(both))}: kept for testing, and asked to train on; --test_datasets "
+            "names others to keep"
+        )
+    if not (arguments.base_folder / "manifest.csv").is_file():
+        return recipe  # told when faces are read
+    for field in ("unlabelled",) if arguments.test_datasets else ("unlabelled", "test_datasets"):
+        wanted = getattr(recipe, field)
+        there = tuple(name for name in wanted if (arguments.base_folder / name).is_dir())
+        if there != wanted:
+            missing = ", ".join(name for name in wanted if name not in there)
+            print(f"{field}: {missing} is not in {arguments.base_folder}; without it",
+                  file=sys.stderr)  # fmt: skip
+            recipe = recipe._replace(**{field: there})
     return recipe
 
 
@@ -204,30 +227,23 @@ def choose_faces(
     Raises:
         UserError: datasets or people are missing.
     """
-    both = set(arguments.test_datasets) & {*recipe.datasets, *recipe.unlabelled}
-    if both:
-        raise TrainingError(f"{', '.join(sorted(both))}: kept for testing, and asked to train on")
     faces = read_faces(arguments.base_folder, recipe.datasets)
     faces = [face for face in faces if face.person]
     if arguments.limit:
         names = set(sorted({face.person for face in faces})[: arguments.limit])
         faces = [face for face in faces if face.person in names]
     if recipe.unlabelled:
-        try:
-            more = read_faces(arguments.base_folder, recipe.unlabelled)
-        except TrainingError as error:
-            print(f"without unlabelled faces: {error}", file=sys.stderr)
-        else:
-            faces += [face._replace(person="") for face in more]
+        more = read_faces(arguments.base_folder, recipe.unlabelled)
+        faces += [face._replace(person="") for face in more]
     overlap = Overlap([], {})
-    if arguments.test_datasets:
-        tests = read_faces(arguments.base_folder, arguments.test_datasets)
+    if recipe.test_datasets:
+        tests = read_faces(arguments.base_folder, recipe.test_datasets)
         overlap = find_overlap(faces, tests, arguments.cache)
         out = {*overlap.same_name, *overlap.near}
         people, pictures = len(by_person(faces)), sum(not face.person for face in faces)
         faces = [face for face in faces if (face.person or face.place) not in out]
         print(
-            f"left out, since they may be in {', '.join(arguments.test_datasets)}: "
+            f"left out, since they may be in {', '.join(recipe.test_datasets)}: "
             f"{people - len(by_person(faces))} of {people} people ({len(overlap.same_name)} by "
             f"name), {pictures - sum(not face.person for face in faces)} of {pictures} unlabelled "
             f"pictures (distance below {SAME_PERSON})"
@@ -369,7 +385,7 @@ def build_pair_network(recipe: Recipe, models_folder: Path):
     from DICTA2021.published_weights import BEYOND_FEATURES, load_weights, read_weight_file
 
     weights = first_weights(recipe, models_folder)
-    if not isinstance(weights, Path) or recipe.network == "dlib" or weights.is_dir():
+    if not isinstance(weights, Path) or recipe.network == "dlib":
         return build_network(recipe.network, weights)
     network = build_network(recipe.network, "none")
     whole = any(BEYOND_FEATURES.match(layer) for layer in read_weight_file(weights))
@@ -402,6 +418,7 @@ def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> i
     """Train, or go on with training; see the module."""
     recipe = resolve(arguments)
     from reproduction import devices
+    from reproduction.training import is_over, open_run
 
     output = arguments.output or Path("runs") / f"{arguments.recipe}-{arguments.seed}"
     with devices.distributed(arguments.distribute) as where:
@@ -416,8 +433,16 @@ def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> i
             f"{sum(not f.person for f in training)} pictures of nobody named; held out: "
             f"{len(held_out)} people, {sum(map(len, held_out.values()))} pictures"
         )
-        trained = prepare_training(arguments, recipe, training, held_out, where)
-        return _fit(arguments, argv, recipe, output, overlap, where, trained)
+        settings = run_settings(arguments, recipe, training, held_out, overlap)
+        chief = where.number == 0
+        run = open_run(output, settings, PACKAGES, chief)
+        over = is_over(run.history, run_epochs(recipe), "val_eer", patience=recipe.patience or None)
+        if not over:
+            trained = prepare_training(arguments, recipe, training, held_out, where)
+            _fit(arguments, recipe, run, where, trained)
+        if chief:
+            _keep(arguments, argv, recipe, run, settings, overlap)
+        return 0
 
 
 class Trained(NamedTuple):
@@ -461,43 +486,60 @@ def prepare_training(
     return kinds[recipe.loss](arguments, recipe, training, held_out, where)
 
 
-def keras_backend() -> str:
-    """The backend that Keras runs on."""
+def run_epochs(recipe: Recipe) -> int:
+    """Return how often a training is validated; steps beyond the last time are not made."""
+    return max(1, recipe.steps // recipe.epoch_steps)
+
+
+def run_settings(
+    arguments: argparse.Namespace,
+    recipe: Recipe,
+    training: Sequence[TrainingFace],
+    held_out: Mapping[str, Sequence[TrainingFace]],
+    overlap: Overlap,
+) -> dict[str, object]:
+    """Return all that decides the result of a training, for its run folder.
+
+    Raises:
+        TrainingError: first weights are missing.
+    """
     import keras
 
-    return keras.backend.backend()
-
-
-def _fit(arguments, argv, recipe, output, overlap, where, trained: Trained) -> int:
-    from reproduction.training import Batches, best_epoch, draw_curves, fit, open_run
-
     first = first_weights(recipe, arguments.models_folder)
-    settings = {
+    faces = hashlib.sha256()
+    for face in [*training, *(face for own in held_out.values() for face in own)]:
+        known = (face.person, face.place, face.sha256, face.face.box, face.face.landmarks.tolist())
+        faces.update(repr(known).encode())
+    return {
         "recipe": arguments.recipe,
         "seed": arguments.seed,
         "limit": arguments.limit,
         "base_folder": arguments.base_folder,
-        "test_datasets": tuple(arguments.test_datasets),
-        "precision": arguments.precision,
         **{k: v for k, v in recipe._asdict().items() if k not in ("augmentation", "init")},
         "init": recipe.init if recipe.init in RECIPES else first,
+        "init_sha256": provenance.sha256(first) if isinstance(first, Path) else None,
         "augmentation": {k: _listed(v) for k, v in recipe.augmentation._asdict().items()},
         "left_out": sorted({*overlap.same_name, *overlap.near}),
+        "faces_sha256": faces.hexdigest(),
+        "backend": keras.backend.backend(),
+        "precision": keras.config.dtype_policy().name,
     }
+
+
+def _fit(arguments, recipe, run, where, trained: Trained) -> None:
+    from reproduction.training import Batches, fit
+
     chief = where.number == 0
-    run = open_run(output, settings, ("tensorflow", "dlib-bin"), chief)
     if not run.history and chief:
         before = trained.before()
         print("before training: " + ", ".join(f"{n} {value:.4f}" for n, value in before.items()))
-        write_file(
-            output / "before.csv", f"{','.join(before)}\n{','.join(map(repr, before.values()))}\n"
-        )
-    epochs = max(1, recipe.steps // recipe.epoch_steps)
-    steps = min(recipe.steps, recipe.epoch_steps)
+        text = f"{','.join(before)}\n{','.join(map(repr, before.values()))}\n"
+        write_file(run.folder / "before.csv", text)
+    epochs, steps = run_epochs(recipe), min(recipe.steps, recipe.epoch_steps)
     if chief and epochs * steps != recipe.steps:
         print(f"{recipe.steps} steps are {epochs} times {steps}, with validations in between, and "
               f"{recipe.steps - epochs * steps} more, which are not made")  # fmt: skip
-    history = fit(
+    fit(
         trained.model,
         Batches(trained.make, steps, arguments.workers, where.share),
         run,
@@ -508,14 +550,30 @@ def _fit(arguments, argv, recipe, output, overlap, where, trained: Trained) -> i
         patience=recipe.patience or None,
         chief=chief,
     )
-    if not chief:
-        return 0
+
+
+def _keep(arguments, argv, recipe, run, settings, overlap) -> None:
+    """Draw the history, and copy the best weights to the models folder with what defines them."""
+    from reproduction.training import best_epoch, draw_curves
+
+    history = run.history
     best = history[best_epoch(history, "val_eer", "min")]
-    draw_curves(history, output / "curves.png", f"{arguments.recipe}, seed {arguments.seed}")
+    title = f"{arguments.recipe}, seed {arguments.seed}"
+    draw_curves(history, run.folder / "curves.png", title)
     kept = arguments.models_folder / f"{arguments.recipe}.weights.h5"
-    write_file(kept, (output / "best.weights.h5").read_bytes())
+    weights = (run.folder / "best.weights.h5").read_bytes()
+    done = (
+        f"best of {len(history)} validations: number {int(best['epoch'])}, EER "
+        f"{best['val_eer']:.4f} on people held out; {run.folder}/best.weights.h5, also as {kept}"
+    )
+    if kept.is_file():
+        if kept.read_bytes() == weights:
+            print(done)  # by an earlier call, whose description stands
+            return
+        print(f"{kept}: another training's weights are replaced; its run folder still holds them")
     inputs = {f"{arguments.base_folder.name}/manifest.csv": arguments.base_folder / "manifest.csv"}
-    if isinstance(first, Path) and first.is_file():
+    first = first_weights(recipe, arguments.models_folder)
+    if isinstance(first, Path):
         inputs[first.name] = first
     people = sum(
         name in overlap.same_name or not _is_picture(name) for name in settings["left_out"]
@@ -527,18 +585,16 @@ def _fit(arguments, argv, recipe, output, overlap, where, trained: Trained) -> i
         settings | {"left_out": counts},
         {name: provenance.sha256(path) for name, path in inputs.items()},
         arguments.seed,
-        ("keras", "tensorflow", "numpy", "dlib-bin"),
+        ("keras", "numpy", settings["backend"], *PACKAGES),
     )
-    description["backend"] = keras_backend()
+    description["backend"] = settings["backend"]
     description["hardware"] = provenance.hardware()
     description["validation"] = best
     description["seconds"] = sum(row["seconds"] for row in history)
+    # The weights come last: where they stand, all else does.
     provenance.write_meta(kept, description)
-    print(
-        f"best of {len(history)} validations: number {int(best['epoch'])}, EER "
-        f"{best['val_eer']:.4f} on people held out; {output}/best.weights.h5, also as {kept}"
-    )
-    return 0
+    write_file(kept, weights)
+    print(done)
 
 
 def _is_picture(name: str) -> bool:
@@ -582,8 +638,8 @@ def _pair_training(arguments, recipe, training, held_out, where) -> Trained:
     embed = predictor(vectors, where)
     hard = None
     if recipe.hard:
-        training = [face for face in training if face.person]
-        hard = mine_hard_pairs(embed, training, preparation)
+        named = [face for face in training if face.person]
+        training, hard = mine_hard_pairs(embed, named, preparation)
     make = pair_batches(
         training,
         recipe.batch,
@@ -601,31 +657,44 @@ def mine_hard_pairs(
     embed: Callable[[np.ndarray, int], np.ndarray],
     faces: Sequence[TrainingFace],
     preparation: embeddings.Preparation,
-):
+) -> "tuple[list[TrainingFace], HardPairs]":
     """Find each face's hardest partners by the vectors of the first weights, published masks.
 
+    Args:
+        embed: (pictures, batch size) -> vectors.
+        faces: of named people.
+        preparation: of their pictures.
+
+    Returns:
+        The faces that can be read, and the partners of each of them.
+
     Raises:
-        TrainingError: a picture cannot be read.
+        TrainingError: no picture can be read.
     """
     from DICTA2021.training_batches import HardPairs
 
-    def side(masked: bool) -> np.ndarray:
-        found = []
-        for start in range(0, len(faces), 64):
-            prepared = []
-            for face in faces[start : start + 64]:
-                try:
-                    picture = read_picture(face.path)
-                except PictureError as error:
-                    raise TrainingError(f"{face.path}: {error}") from None
-                if masked:
-                    picture = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
-                known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
-                prepared.append(preparation.prepare(picture, known))
-            found.append(embed(np.stack(prepared), 32))
-        return np.concatenate(found)
-
-    return HardPairs(side(False), side(True), [face.person for face in faces])
+    readable: list[TrainingFace] = []
+    vectors: dict[bool, list[np.ndarray]] = {False: [], True: []}
+    for start in tqdm(range(0, len(faces), 64), desc="mining hard pairs", unit="batch"):
+        prepared: dict[bool, list[np.ndarray]] = {False: [], True: []}
+        for face in faces[start : start + 64]:
+            try:
+                picture = read_picture(face.path)
+            except PictureError as error:
+                print(f"{face.path}: left out: {error}", file=sys.stderr)
+                continue
+            readable.append(face)
+            known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
+            covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
+            prepared[False].append(preparation.prepare(picture, known))
+            prepared[True].append(preparation.prepare(covered, known))
+        for masked, pictures in prepared.items():
+            if pictures:
+                vectors[masked].append(embed(np.stack(pictures), 32))
+    if not readable:
+        raise TrainingError("expected readable pictures; none could be read")
+    unmasked, masked = (np.concatenate(vectors[side]) for side in (False, True))
+    return readable, HardPairs(unmasked, masked, [face.person for face in readable])
 
 
 def _distillation(arguments, recipe, training, held_out, where) -> Trained:

@@ -130,19 +130,17 @@ def pair_batches(
         genuine, masked_reference = i % 2 == 0, i % 4 >= 2
         for _ in range(100):
             person = people[names[generator.integers(len(names))]]
-            reference = person[generator.integers(len(person))]
-            probe = partner(reference, genuine, generator)
+            plain = person[generator.integers(len(person))]
+            # Hard partners are hard as masked ones.
+            masked = partner(plain, genuine, generator)
             try:
                 sides = [
-                    masked_and_plain(face, masked, augmentation, preparation, generator)
-                    for face, masked in (
-                        (reference, masked_reference),
-                        (probe, not masked_reference),
-                    )
+                    masked_and_plain(plain, False, augmentation, preparation, generator),
+                    masked_and_plain(masked, True, augmentation, preparation, generator),
                 ]
             except PictureError:
-                continue  # drawn again; training names the unreadable pictures before it begins
-            return sides, float(genuine)
+                continue  # drawn again
+            return sides[::-1] if masked_reference else sides, float(genuine)
         raise TrainingError("expected readable pictures; 100 pairs in turn could not be read")
 
     def make(epoch: int, step: int) -> tuple:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from DICTA2021.augmentation import Augmentation, paint_random_mask
 from DICTA2021.embeddings import CHIP_SIZE, aligned_chip
-from DICTA2021.training_faces import TrainingFace
+from DICTA2021.training_faces import TrainingError, TrainingFace
 from mask_utils.files import whole_file
 from mask_utils.images import PictureError, read_picture
 from mask_utils.landmarks import predict_landmarks
@@ -64,12 +64,13 @@ def build_bank(
         The bank, in the order of the faces.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written. TrainingError: an earlier file is damaged.
     """
     key = _key(faces, augmentation, views, alignments, seed)
     path = Path(folder) / f"views-{key}.npy"
     if not path.is_file():
         shape = (len(faces), 1 + views, CHIP_SIZE, CHIP_SIZE, 3)
+        print(f"views of {len(faces)} faces: {np.prod(shape) / 1e9:.1f} GB in {path}")
         chunks = [faces[i : i + _CHUNK] for i in range(0, len(faces), _CHUNK)]
         work = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=1)(
             joblib.delayed(_paint)(chunk, augmentation, views, tuple(alignments), seed)
@@ -82,7 +83,13 @@ def build_bank(
                 for chips in work:
                     file.write(chips.tobytes())
                     progress.update(len(chips))
-    chips = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        chips = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as problem:
+        raise TrainingError(
+            f"{path}: expected painted views; it is damaged ({problem}); delete it and they are "
+            "painted again"
+        ) from None
     return Bank(chips, chips[:, 0, ::15, ::15].any(axis=(1, 2, 3)))
 
 

@@ -1,9 +1,10 @@
 """Step rate of the training command, loader and fit, beside the bare step on cached arrays.
 
 For each recipe the command's own parts are used: its faces, its batches made ahead by --workers
-threads, its fit with the run folder written. After every epoch of fit the same steps are made bare:
-train_on_batch on batches that were made and put into the network's memory before. So both are timed
-in turns in one run; the first epoch, which compiles, does not count; medians of --repeats:
+threads, its fit (what it writes after an epoch is not counted). After every epoch of fit the same
+steps are made bare: train_on_batch on batches that were made and put into the network's memory
+before. So both are timed in turns in one run; the first epoch, which compiles, does not count;
+medians of --repeats:
 
     fit to bare    steps a second of the command by those of the bare step: what the loader costs
     make a batch   seconds to make a batch in one thread; in fit it is done beside the step
@@ -154,7 +155,7 @@ def run(options: argparse.Namespace) -> int:
         vars(options),
         {f"{options.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
         1,
-        ("numpy", "keras", "tensorflow", "dlib-bin"),
+        ("numpy", "keras", keras.backend.backend(), "dlib-bin"),
     )
     provenance.write_meta(
         options.output / "training.csv",

@@ -40,14 +40,15 @@ class Devices(NamedTuple):
         return (self.number, self.hosts) if keras.backend.backend() == "jax" else (0, 1)
 
 
-def prepare(seed: int, precision: str = "auto", repeatable: bool = True) -> Devices:
+def prepare(seed: int, precision: str = "auto") -> Devices:
     """Seed Python, NumPy and the backend, and set the precision; call it before a model is built.
+
+    TensorFlow then chooses kernels that give the same bits again.
 
     Args:
         seed: 0 to 2**32 - 1.
         precision: float32, float16 or bfloat16 (weights stay float32); auto: float16 where there
             is a GPU, else float32.
-        repeatable: choose kernels that give the same bits again (TensorFlow).
 
     Returns:
         The GPUs that the backend sees.
@@ -59,7 +60,7 @@ def prepare(seed: int, precision: str = "auto", repeatable: bool = True) -> Devi
         raise UserError(f"expected a precision of {', '.join(PRECISIONS)}; {precision!r} came")
     keras.utils.set_random_seed(seed)
     gpus = _count_gpus()
-    if keras.backend.backend() == "tensorflow" and repeatable:
+    if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -182,6 +183,26 @@ def predictor(model: keras.Model, devices: Devices) -> Callable[..., np.ndarray]
             return predict(copy, pictures, batch_size)
 
     return predict_alone
+
+
+def rows_of_all(rows):
+    """Return the rows of all devices of a training step, those of the first device first.
+
+    Args:
+        rows: tensor (n, ...) of one device's part of the batch.
+
+    Returns:
+        Tensor (devices * n, ...), the same on each; the rows themselves where there is one device,
+        and on JAX, whose arrays are whole.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return rows
+    import tensorflow as tf
+
+    here = tf.distribute.get_replica_context()
+    if here is None or here.num_replicas_in_sync == 1:
+        return rows
+    return here.all_gather(rows, axis=0)
 
 
 @contextlib.contextmanager

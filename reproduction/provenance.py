@@ -85,9 +85,14 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python and of installed packages, by name."""
-    installed = {name: metadata.version(name) for name in packages}
+def versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """Versions of Python and of packages, by name; None for those not installed under it."""
+    installed: dict[str, str | None] = {}
+    for name in packages:
+        try:
+            installed[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            installed[name] = None
     return {"python": platform.python_version(), **installed}
 
 

@@ -16,6 +16,7 @@ and started again ends with the same weights, bit for bit on a CPU.
 
 import concurrent.futures
 import csv
+import functools
 import hashlib
 import io
 import json
@@ -132,7 +133,7 @@ def open_run(
         RunError: the folder holds something else, or a run with other settings; it is never
             overwritten.
     """
-    file = folder / "arguments.json"
+    file, backend = folder / "arguments.json", keras.backend.backend()
     wanted = {name: _plain(value) for name, value in sorted(settings.items())}
     if file.is_file():
         try:
@@ -154,9 +155,9 @@ def open_run(
         described = {
             "settings": wanted,
             "code": provenance.commit(),
-            "versions": provenance.versions(("keras", "numpy", *packages)),
+            "versions": provenance.versions(("keras", "numpy", backend, *packages)),
             "hardware": provenance.hardware(),
-            "backend": keras.backend.backend(),
+            "backend": backend,
         }
         write_file(file, json.dumps(described, indent=2, ensure_ascii=False) + "\n")
     return Run(folder, read_history(folder / "history.csv"))
@@ -190,6 +191,18 @@ def best_epoch(history: Sequence[Mapping[str, float]], monitor: str, mode: str) 
         if is_better(row.get(monitor, np.nan), best, mode):
             best, at = row[monitor], index
     return at
+
+
+def is_over(
+    history: Sequence[Mapping[str, float]],
+    epochs: int,
+    monitor: str,
+    mode: str = "min",
+    patience: int | None = None,
+) -> bool:
+    """Whether a run has made all its epochs, or so many without a better figure as `fit` waits."""
+    waited = len(history) - 1 - best_epoch(history, monitor, mode)
+    return len(history) >= epochs or (bool(history) and patience is not None and waited >= patience)
 
 
 def fit(
@@ -226,10 +239,11 @@ def fit(
         RunError: the last state of the folder lacks or does not fit, or the loss is not a number
             any more. ValueError: no such figure. What making a batch raises.
     """
-    record = _Record(batches, run, validate, save_best, monitor, mode, patience, chief)
+    over = functools.partial(is_over, epochs=epochs, monitor=monitor, mode=mode, patience=patience)
+    record = _Record(batches, run, validate, save_best, monitor, mode, over, chief)
     if run.history:
         restore(model, last_state(run.folder, len(run.history)))
-    if len(run.history) >= epochs or record.is_over():
+    if over(run.history):
         return run.history
     batches.epoch = len(run.history)
     callbacks = [record, keras.callbacks.TerminateOnNaN()]
@@ -319,7 +333,7 @@ def restore(model: keras.Model, path: Path) -> None:
         shapes = [tuple(variable.shape) for variable in variables]
         if [array.shape for array in arrays] != shapes:
             raise ValueError("it is of another network or optimiser")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:
         raise RunError(
             f"{path}: cannot go on from there ({problem}); delete the run folder and begin again"
         ) from None
@@ -338,18 +352,12 @@ def weights_digest(model: keras.Model) -> str:
 class _Record(keras.callbacks.Callback):
     """Writes the run folder after every epoch; history.csv last, since it says what is done."""
 
-    def __init__(self, batches, run, validate, save_best, monitor, mode, patience, chief):
+    def __init__(self, batches, run, validate, save_best, monitor, mode, over, chief):
         super().__init__()
         self.batches, self.run, self.validate, self.save_best = batches, run, validate, save_best
-        self.monitor, self.mode, self.patience, self.chief = monitor, mode, patience, chief
+        self.monitor, self.mode, self.over, self.chief = monitor, mode, over, chief
         self.steps: list[dict[str, float]] = []
         self.start = time.perf_counter()
-
-    def is_over(self) -> bool:
-        if self.patience is None:
-            return False
-        best = best_epoch(self.run.history, self.monitor, self.mode)
-        return len(self.run.history) - 1 - best >= self.patience and bool(self.run.history)
 
     def on_train_begin(self, logs=None):
         # What steps.csv holds beyond the last whole epoch is made again.
@@ -386,7 +394,7 @@ class _Record(keras.callbacks.Callback):
         self.run.history.append(row)
         if self.chief:
             self._write(epoch + 1, best)
-        if self.is_over():
+        if self.over(self.run.history):
             self.model.stop_training = True
 
     def _write(self, epoch: int, best_before: int) -> None:

@@ -88,6 +88,8 @@ def test_the_model_trained_here_decides_at_the_false_match_rate_asked_for(
 ):
     first, other = str(people[0]), str(people[2])
     assert compare_faces.main([first, other, "--fmr", "0.01"]) == 0
+    with pytest.raises(SystemExit, match="2"):
+        compare_faces.main([first, other, "--fmr", "0.01", "--models", "dlib"])
     assert "below 100.000 (FMR 1.0% on unmasked faces); masked_dlib" in capsys.readouterr().out
     assert compare_faces.main([first, other]) == 1  # .001 is the default
     found = capsys.readouterr().out

@@ -37,7 +37,10 @@ def test_folders_are_averaged_file_by_file(tmp_path, capsys):
     names = {path.name for path in (tmp_path / "Ensemble").iterdir()}
     assert names == {"score_lfw.txt", "score_georgia_tech.txt"}
     assert read_scores(tmp_path / "Ensemble" / "score_lfw.txt") == pytest.approx([0.35, 0.6])
-    assert "FT2/score_sof_original.txt lacks, so it is left out" in capsys.readouterr().err
+    assert (
+        "FT2/score_sof_original.txt is missing, so this dataset is left out"
+        in capsys.readouterr().err
+    )
 
 
 def test_what_cannot_be_averaged_is_one_line(tmp_path, capsys):

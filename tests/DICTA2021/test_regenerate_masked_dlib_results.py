@@ -43,6 +43,8 @@ def command(drawn_masked, tmp_path, monkeypatch):
 
 def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_path, capsys):
     words = [*command, "--others", str(tmp_path / "two"), "--card"]
+    training = {"command": "python train.py --set metric=0", "backend": "jax"}
+    (tmp_path / "two" / "masked_dlib.weights.meta.json").write_text(json.dumps(training))
     assert script.main(words) == 0
     with (tmp_path / "results" / "masked_dlib.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -66,7 +68,15 @@ def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_pa
         meta["inputs_sha256"].keys()
     )
     with (tmp_path / "results" / "masked_dlib_ablations.csv").open(newline="") as file:
-        assert [row["model"] for row in csv.DictReader(file)] == ["seed 1", "two"] * 3
+        changed = list(csv.DictReader(file))
+    assert [row["model"] for row in changed] == ["seed 1", "two"] * 3
+    lines = (tmp_path / "results" / "masked_dlib_ablations.md").read_text().splitlines()
+    (two,) = (line for line in lines if line.startswith("| two | "))
+    assert two.endswith("| `KERAS_BACKEND=jax python train.py --set metric=0` |")
+    assert [cell.split()[0] for cell in two.split(" | ")[1:4]] == [
+        row["EER"] for row in changed[1::2]
+    ]
+    assert "`unknown`" in lines[4]
 
     card = json.loads((tmp_path / "one" / "masked_dlib.thresholds.json").read_text())
     faces = read_faces(tmp_path / "work" / "central-a-flat-white", ["lfw"])

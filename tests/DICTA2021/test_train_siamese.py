@@ -82,6 +82,9 @@ def run(drawn_masked, cache, tmp_path, monkeypatch):
     return command
 
 
+LEARNS = {"adam": 0.003, "sgd": 0.03}
+"""Learning rates at which the network of two layers learns within 30 steps."""
+
 TOY = ("--steps", 4, "--epoch_steps", 2, "--batch_size", 4, "--set", "validation_people=2")
 
 
@@ -190,6 +193,31 @@ def test_a_killed_pair_training_goes_on_to_the_same_bits(small, run, tmp_path, m
     assert (tmp_path / "cut" / "history.csv").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("recipe", [*(name for name in RECIPES if name != "masked_dlib")])
+def test_every_recipe_of_the_papers_learns_and_survives_a_kill(recipe, run, tmp_path, monkeypatch):
+    """Its data, loss, optimiser and pairs, on the network of two layers."""
+    monkeypatch.setitem(networks.PAIR_NETWORKS, RECIPES[recipe].network, small_resnet50)
+    words = ("--init", "none", "--steps", 30, "--epoch_steps", 10, "--batch_size", 16)
+    words += ("--set", "validation_people=2", f"learning_rate={LEARNS[RECIPES[recipe].optimizer]}")
+    words += ("queue=16",) if recipe == "moco" else ()  # full after a step
+    assert run(recipe, *words, output="whole") == 0
+    losses = [float(row["loss"]) for row in rows(tmp_path / "whole" / "history.csv")]
+    assert losses[2] < losses[1]  # the first steps of moco, its queue at random, are easy
+    write = training.write_file
+
+    def killed(path, data):
+        write(path, data)
+        if path.name == "history.csv":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "write_file", killed)
+    assert run(recipe, *words, output="cut") == 130
+    monkeypatch.setattr(training, "write_file", write)
+    assert len(rows(tmp_path / "cut" / "history.csv")) == 1
+    assert run(recipe, *words, output="cut") == 0
+    assert same_state(tmp_path / "whole", tmp_path / "cut")
+
+
 # ------------------------------------------------------------------------------------ wrong usage
 
 
@@ -226,6 +254,11 @@ def test_other_settings_in_the_same_folder_are_refused(small, run, tmp_path, cap
         ("EX1", ("--init", "{tmp}/my.h5"), "expected a weight file to begin with; {tmp}/my.h5"),
         ("EX1", ("--set", "speed=3"), "expected a field of datasets"),
         ("EX1", ("--set", "steps"), "expected field=value; 'steps' came"),
+        ("EX1", ("--set", "blend=0.5"), "blend is used where loss is distillation; here it is"),
+        ("masked_dlib", ("--set", "hard=1"), "hard is used where loss is logit or contrastive"),
+        ("moco", ("--set", "frozen=0"), "frozen is used where network is dlib; here it is resnet"),
+        ("CP1", ("--set", "warm_up=9"), "warm_up is used where schedule is cosine; here it is con"),
+        ("masked_dlib", ("--datasets", "lfw"), "lfw: kept for testing, and asked to train on"),
         ("EX1", ("--backbone", "resnet51"), "expected network to be one of resnet50"),
         ("EX1", ("--backbone", "dlib"), "add --set loss=contrastive"),
         ("masked_dlib", ("--backbone", "vgg16"), "expected frozen to be at most 0 for the network"),
@@ -264,6 +297,9 @@ def test_unreadable_pictures_do_not_stop_a_training(small, run, drawn_masked, tm
     for path in sorted((base / "celeba").glob("*/[0-9]*.jpg"))[::3]:
         path.write_bytes(b"no picture")
     assert run("EX1", "--base_folder", base, "--init", "none", *TOY) == 0
+    words = ("--base_folder", base, "--init", "none", "--datasets", "celeba", *TOY)
+    assert run("FT1", *words) == 0
+    assert "left out: expected" in capsys.readouterr().err
     for path in (base / "celeba").glob("*/[0-9]*.jpg"):
         path.write_bytes(b"no picture")
     assert run("EX1", "--base_folder", base, "--init", "none", *TOY, output="all") == 2
@@ -297,14 +333,14 @@ def test_the_papers_models_and_their_ensemble(small, run, drawn_masked, cache, t
     )  # fmt: skip
     trained = [c[c.index("--recipe") + 1] for c in commands if "train_siamese" in c[0]]
     assert trained == [name for name in CHAIN if name != "EX1"]
-    more = [str(word) for word in (*TOY, "queue=8")]
-    more += ["--cache", str(cache), "--jobs", "1"]
+    more = [str(word) for word in ("--cache", cache, "--jobs", 1, *TOY)]
     for script, *words in commands:
         if script == "generate_mask_to_datasets.py":
             words += ["--jobs", "1", "--landmark_cache", str(drawn_masked.parent / "c.csv")]
             assert generate_mask_to_datasets.main(words) == 0
         elif "train_siamese" in script:
-            assert train_siamese.main([*words, *more]) == 0
+            queue = ["queue=8"] if "moco" in words else []
+            assert train_siamese.main([*words, *more, *queue]) == 0
         elif "generate_pairs" in script:
             assert generate_pairs.main(words) == 0
         else:
@@ -364,10 +400,19 @@ def test_hard_pairs_are_mined_with_the_first_weights(small, run, tmp_path, monke
 
     monkeypatch.setattr(train_siamese, "mine_hard_pairs", watched)
     assert run("FT3", "--datasets", "celeba", *TOY) == 0
-    (hard,) = seen
+    ((faces, hard),) = seen
     assert hard.genuine.shape == (24, 5) and (hard.genuine[:, :3] >= 0).all()
-    assert run("FT3", "--datasets", "celeba", *TOY) == 0
-    np.testing.assert_array_equal(hard.impostor, seen[1].impostor)
+    assert len(faces) == 24
+    # A finished run is not made again, and nothing is mined for it.
+    assert run("FT3", "--datasets", "celeba", *TOY) == 0 and len(seen) == 1
+    assert run("FT3", "--datasets", "celeba", *TOY, output="again") == 0
+    np.testing.assert_array_equal(hard.impostor, seen[1][1].impostor)
+    keras.utils.set_random_seed(5)
+    save_weights(small_resnet50(), tmp_path / "models" / "CP1.weights.h5")
+    assert run("FT3", "--datasets", "celeba", *TOY, output="other") == 0
+    assert (hard.impostor != seen[2][1].impostor).any()
+    # The same folder with other first weights is another training.
+    assert run("FT3", "--datasets", "celeba", *TOY) == 2
 
 
 def test_contrastive_loss_on_features(small, run, tmp_path):

@@ -167,11 +167,14 @@ def test_hard_pairs_of_many_dimensions_against_numpy(monkeypatch, distances):
 def test_hard_partners_are_taken_in_their_share(faces):
     hard = HardPairs(UNMASKED, MASKED, PEOPLE)
     hard.genuine[:, 1:], hard.impostor[:, 1:] = NOBODY, NOBODY  # the hardest alone
-    for (first, _), (second, _), label in draw(faces, steps=10, hard=hard, hard_share=1.0):
-        expected = (hard.genuine if label else hard.impostor)[first, 0]
-        assert second == (first if expected == NOBODY else expected)
+    for first, second, label in draw(faces, steps=10, hard=hard, hard_share=1.0):
+        # Mined as unmasked against masked; they are drawn so, on either side.
+        (plain, _), (masked, _) = sorted((first, second), key=lambda side: side[1])
+        expected = (hard.genuine if label else hard.impostor)[plain, 0]
+        assert masked == (plain if expected == NOBODY else expected)
     impostors = [p for p in draw(faces, steps=20, hard=hard, hard_share=0.5) if not p[2]]
-    share = np.mean([second[0] == hard.impostor[first[0], 0] for first, second, _ in impostors])
+    sides = [sorted(pair[:2], key=lambda side: side[1]) for pair in impostors]
+    share = np.mean([masked == hard.impostor[plain, 0] for (plain, _), (masked, _) in sides])
     assert 0.5 < share < 0.9  # half by choice, some of the others by chance
     assert draw(faces, hard=hard, hard_share=0.0) != draw(faces, hard=hard, hard_share=1.0)
 

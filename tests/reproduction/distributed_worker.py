@@ -1,6 +1,6 @@
 """One process of a training on several devices, for test_distribution; prints what came of it.
 
-python distributed_worker.py none|gpus|hosts FOLDER EPOCHS
+python distributed_worker.py none|gpus|hosts FOLDER EPOCHS [momentum]
 """
 
 import json
@@ -24,6 +24,7 @@ if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow" and distributio
 
 import keras  # noqa: E402 (devices are divided before)
 
+from DICTA2021.momentum_contrast import MomentumContrast  # noqa: E402
 from reproduction import devices, training  # noqa: E402
 
 
@@ -32,8 +33,44 @@ def make(epoch: int, step: int) -> tuple:
     return x, x.sum(axis=1, keepdims=True)
 
 
+def make_views(epoch: int, step: int) -> tuple:
+    x = make(epoch, step)[0]
+    return (x, x + 0.01), np.zeros((len(x), 1), np.int32)
+
+
 def numbers(weight) -> list:
     return keras.ops.convert_to_numpy(weight).tolist()
+
+
+def contrast_model() -> keras.Model:
+    x = keras.Input((4,))
+    encoder = keras.Model(x, keras.layers.Dense(8, name="first")(x))
+    sides = [keras.Input((4,), name=side) for side in ("query", "key")]
+    model = keras.Model(sides, MomentumContrast(encoder, 6, queue=48)(sides))
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+if sys.argv[4:] == ["momentum"]:
+    with devices.distributed(distribution) as where:
+        devices.prepare(1, "float32")
+        with where.scope():
+            model = contrast_model()
+        history = training.fit(
+            model,
+            training.Batches(make_views, 5, share=where.share),
+            training.open_run(folder, {}),
+            epochs,
+            dict,
+            model.save_weights,
+            "loss",
+            verbose=0,
+        )
+        queue = next(weight for weight in model.weights if weight.name == "queue")
+        found = {"replicas": where.replicas, "queue": numbers(queue)}
+        print(json.dumps(found | {"losses": [row["loss"] for row in history]}), flush=True)
+    sys.exit()
 
 
 with devices.distributed(distribution) as where:

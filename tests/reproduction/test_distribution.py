@@ -33,9 +33,9 @@ BACKENDS = [
 ]
 
 
-def start(backend: str, distribution: str, folder: Path, epochs: int, **environment: str):
+def start(backend: str, distribution: str, folder: Path, epochs: int, *more: str, **environment):
     return subprocess.Popen(
-        [sys.executable, str(WORKER), distribution, str(folder), str(epochs)],
+        [sys.executable, str(WORKER), distribution, str(folder), str(epochs), *more],
         env=os.environ | {"PYTHONPATH": str(REPOSITORY), "KERAS_BACKEND": backend} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -110,6 +110,19 @@ def test_two_devices_and_two_hosts(backend, tmp_path):
         np.testing.assert_allclose(found["errors"], alone["errors"], rtol=1e-3)
         for weight, other in zip(found["weights"], alone["weights"], strict=True):
             np.testing.assert_allclose(weight, other, rtol=0.1, atol=0.02)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_devices_keep_one_queue_of_momentum_contrast(backend, tmp_path):
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    alone, both = ended(
+        start(backend, "none", tmp_path / "alone", 2, "momentum"),
+        start(backend, "gpus", tmp_path / "both", 2, "momentum", **flags),
+    )
+    assert (alone["replicas"], both["replicas"]) == (1, 2)
+    # Ten batches of 16 have passed through a queue of 48.
+    np.testing.assert_allclose(both["queue"], alone["queue"], atol=1e-4)
+    np.testing.assert_allclose(both["losses"], alone["losses"], rtol=1e-4)
 
 
 # ------------------------------------------------------------------ without other processes
