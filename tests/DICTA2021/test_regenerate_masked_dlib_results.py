@@ -25,18 +25,25 @@ Drawn_Person_0006 3 Drawn_Person_0001 2
 
 @pytest.fixture
 def command(drawn_masked, tmp_path, monkeypatch):
-    """The command's words; two seeds, one shifted by float16, and no README to fill."""
+    """The command's words; two seeds, one rounded to float16, and pages of its own to fill."""
     from DICTA2021.dlib_network import dlib_network
     from DICTA2021.published_weights import save_weights
 
-    monkeypatch.setattr(script, "PAGES", [])
+    monkeypatch.setattr(script, "HERE", tmp_path)
+    monkeypatch.setattr(script, "PAGES", (tmp_path / "card.md", tmp_path / "README.md"))
+    monkeypatch.setattr(script, "FRONT_PAGE", tmp_path / "front.md")
+    for name in ("card.md", "README.md", "front.md"):
+        markers = "<!-- masked_dlib:begin -->\nearlier\n<!-- masked_dlib:end -->\n"
+        if name == "README.md":
+            markers += markers.replace("masked_dlib", "masked_dlib_ablations")
+        (tmp_path / name).write_text(markers)
     network = dlib_network()
     for name, dtype in (("one", "float16"), ("two", "float32")):
         save_weights(network, tmp_path / name / "masked_dlib.weights.h5", dtype)
     (tmp_path / "pairs.txt").write_text(PAIRS)
     words = ["--base_folder", drawn_masked.parent / "drawn", "--lfw_pairs", tmp_path / "pairs.txt"]
     words += ["--work", tmp_path / "work", "--cache", tmp_path / "cache", "--jobs", 1]
-    words += ["--landmark_cache", drawn_masked.parent / "c.csv", "--output", tmp_path / "results"]
+    words += ["--landmark_cache", drawn_masked.parent / "c.csv"]
     words += ["--conditions", "main", "--seeds", tmp_path / "one", tmp_path / "two"]
     return [str(word) for word in words]
 
@@ -76,7 +83,15 @@ def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_pa
     assert [cell.split()[0] for cell in two.split(" | ")[1:4]] == [
         row["EER"] for row in changed[1::2]
     ]
-    assert "`unknown`" in lines[4]
+    page = (tmp_path / "README.md").read_text()
+    assert two in page and "| seed 1 | " in page and "`unknown`" in page and "earlier" not in page
+    for name in ("README.md", "card.md", "front.md"):
+        page = (tmp_path / name).read_text()
+        conditions = ("| nobody", "| probe")
+        shown = [line.split(" | ") for line in page.splitlines() if line.startswith(conditions)]
+        figures = {row["condition"]: row["EER"] for row in rows if row["model"].startswith("mean")}
+        assert {cells[0][2:]: cells[2].split()[0] for cells in shown} == figures
+        assert "mean of 2 seeds" in page and "interval on 10 pairs of LFW, the same" in page
 
     card = json.loads((tmp_path / "one" / "masked_dlib.thresholds.json").read_text())
     faces = read_faces(tmp_path / "work" / "central-a-flat-white", ["lfw"])
