@@ -166,7 +166,7 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
         else:
             recipe = _set(recipe, name, text, name)
     check(recipe)
-    for name in (setting.partition("=")[0] for setting in settings):
+    for name, _, _ in (setting.partition("=") for setting in settings):
         field, users = _USED_BY.get(name, ("loss", LOSSES))
         if getattr(recipe, field) not in users:
             raise UserError(

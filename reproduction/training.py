@@ -134,6 +134,7 @@ def open_run(
             overwritten.
     """
     file, backend = folder / "arguments.json", keras.backend.backend()
+    others = folder.is_dir() and any(path != file for path in folder.iterdir())
     wanted = {name: _plain(value) for name, value in sorted(settings.items())}
     if file.is_file():
         try:
@@ -141,17 +142,15 @@ def open_run(
         except (ValueError, KeyError, TypeError):
             raise RunError(f"{file}: not the arguments of a run; name another folder") from None
         other = sorted(n for n in wanted.keys() | stored.keys() if wanted.get(n) != stored.get(n))
-        if other:
+        if other and others:  # a run that ended before its first figures was none
             name = other[0]
             raise RunError(
                 f"{folder} holds a run with {name} = {stored.get(name)!r}; "
                 f"{wanted.get(name)!r} came; name another folder"
             )
-    elif not chief:
-        pass  # the chief makes it, and may just be about to
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif others and chief:  # to other hosts, the chief may just be about to write its arguments
         raise RunError(f"expected a new folder or an earlier run; {folder} holds something else")
-    else:
+    if chief and not others:
         described = {
             "settings": wanted,
             "code": provenance.commit(),

@@ -56,11 +56,12 @@ def test_the_readme_lists_the_recipes_and_every_number_in_brackets():
 def test_fields_are_set_by_text():
     recipe = with_settings(
         RECIPES["EX1"],
-        ["steps=7", "learning_rate=2e-3", "datasets=lfw,celeba", "unlabelled=", "init=none",
+        ["steps=7", "learning_rate=2e-3", "datasets=lfw,celeba", "init=none",
          "augmentation.flip=0.25", "augmentation.types=a,c"],
     )  # fmt: skip
     assert (recipe.steps, recipe.learning_rate, recipe.init) == (7, 0.002, "none")
-    assert recipe.datasets == ("lfw", "celeba") and recipe.unlabelled == ()
+    assert recipe.datasets == ("lfw", "celeba")
+    assert with_settings(RECIPES["masked_dlib"], ["unlabelled="]).unlabelled == ()
     assert recipe.augmentation.flip == 0.25 and recipe.augmentation.types == ("a", "c")
     assert recipe.augmentation.published == 1 and recipe.batch == RECIPES["EX1"].batch
     assert with_settings(RECIPES["EX1"], []) == RECIPES["EX1"]

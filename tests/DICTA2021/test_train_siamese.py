@@ -534,7 +534,7 @@ def test_who_may_be_in_a_test_set_is_left_out(run, drawn_masked, capsys, monkeyp
     twin = read(drawn_masked, ["UTKFace"])[0]
 
     def with_a_twin(folder, datasets):
-        more = [twin._replace(person="lfw/Twin")] if datasets == ["lfw"] else []
+        more = [twin._replace(person="lfw/Twin")] if list(datasets) == ["lfw"] else []
         return read(folder, datasets) + more
 
     monkeypatch.setattr(train_siamese, "read_faces", with_a_twin)
