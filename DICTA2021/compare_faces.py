@@ -110,8 +110,8 @@ def compare(arguments: argparse.Namespace) -> int:
     found = [face_chip(path, arguments.whole) for path in arguments.pictures]
     from DICTA2021.dlib_network import dlib_network
 
-    rate = arguments.fmr or "0.001"
     if arguments.models == "masked_dlib":
+        rate = arguments.fmr or "0.001"
         network = dlib_network(OWN_MODELS / "masked_dlib.weights.h5")
         limit = read_thresholds(OWN_MODELS / "masked_dlib.thresholds.json")[rate]
         basis = f"FMR {float(rate):.1%} on unmasked faces"

@@ -403,9 +403,10 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         main_rows = [row for row in rows if row.condition in main_names]
         tables.fill_markers(FRONT_PAGE, summary(main_rows, description), MODEL)
     if others:
+        first = {row.condition: row for row in rows if row.model == "seed 1"}
         rows = []
         for condition in MAIN:
-            rows += evaluate_condition(condition, {"seed 1": models["seed 1"]} | others, arguments)
+            rows += [first[condition.name], *evaluate_condition(condition, others, arguments)]
         trainings = {"seed 1": _training_of(arguments.seeds[0])}
         trainings |= {name: _training_of(folder) for name, (_, folder) in others.items()}
         description["trainings"] = trainings

@@ -32,6 +32,7 @@ from DICTA2021.training_faces import (
     Overlap,
     TrainingError,
     TrainingFace,
+    add_faces,
     by_person,
     divide,
     identity_overlap,
@@ -507,9 +508,8 @@ def run_settings(
 
     first = first_weights(recipe, arguments.models_folder)
     faces = hashlib.sha256()
-    for face in [*training, *(face for own in held_out.values() for face in own)]:
-        known = (face.person, face.place, face.sha256, face.face.box, face.face.landmarks.tolist())
-        faces.update(repr(known).encode())
+    for some in (training, *held_out.values()):
+        add_faces(faces, some)
     return {
         "recipe": arguments.recipe,
         "seed": arguments.seed,
@@ -571,10 +571,10 @@ def _keep(arguments, argv, recipe, run, settings, overlap) -> None:
             print(done)  # by an earlier call, whose description stands
             return
         print(f"{kept}: another training's weights are replaced; its run folder still holds them")
-    inputs = {f"{arguments.base_folder.name}/manifest.csv": arguments.base_folder / "manifest.csv"}
-    first = first_weights(recipe, arguments.models_folder)
-    if isinstance(first, Path):
-        inputs[first.name] = first
+    manifest = arguments.base_folder / "manifest.csv"
+    inputs = {f"{arguments.base_folder.name}/manifest.csv": provenance.sha256(manifest)}
+    if settings["init_sha256"]:
+        inputs[Path(first_weights(recipe, arguments.models_folder)).name] = settings["init_sha256"]
     people = sum(
         name in overlap.same_name or not _is_picture(name) for name in settings["left_out"]
     )
@@ -583,7 +583,7 @@ def _keep(arguments, argv, recipe, run, settings, overlap) -> None:
     description = provenance.describe(
         provenance.typed("DICTA2021/train_siamese.py", argv),
         settings | {"left_out": counts},
-        {name: provenance.sha256(path) for name, path in inputs.items()},
+        inputs,
         arguments.seed,
         ("keras", "numpy", settings["backend"], *PACKAGES),
     )

@@ -4,6 +4,8 @@ Faces come from the manifest of a folder that generate_mask_to_datasets.py wrote
 again from its landmarks, so that every training picture can have another one.
 """
 
+import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +37,13 @@ class TrainingFace(NamedTuple):
     person: str
     face: Face
     sha256: str = ""
+
+
+def add_faces(digest: "hashlib._Hash", faces: Iterable[TrainingFace]) -> None:
+    """Let a digest know faces in their order: place, picture's hash, box and landmarks."""
+    for face in faces:
+        digest.update(os.fsencode(face.place) + b"\0" + face.sha256.encode())
+        digest.update(np.asarray([*face.face.box, *face.face.landmarks.ravel()], "<f8").tobytes())
 
 
 def read_faces(masked_folder: Path, datasets: Sequence[str]) -> list[TrainingFace]:

@@ -6,7 +6,6 @@ that decides them. The loader then only picks, mirrors and moves.
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from tqdm import tqdm
 
 from DICTA2021.augmentation import Augmentation, paint_random_mask
 from DICTA2021.embeddings import CHIP_SIZE, aligned_chip
-from DICTA2021.training_faces import TrainingError, TrainingFace
+from DICTA2021.training_faces import TrainingError, TrainingFace, add_faces
 from mask_utils.files import whole_file
 from mask_utils.images import PictureError, read_picture
 from mask_utils.landmarks import predict_landmarks
@@ -98,9 +97,7 @@ def _key(faces, augmentation, views, alignments, seed) -> str:
     painted = tuple(augmentation)[:4]
     settings = (_FORMAT, painted)
     digest = hashlib.sha256(repr((*settings, views, tuple(alignments), seed)).encode())
-    for face in faces:
-        digest.update(os.fsencode(face.place) + b"\0" + face.sha256.encode())
-        digest.update(np.asarray([*face.face.box, *face.face.landmarks.ravel()], "<f8").tobytes())
+    add_faces(digest, faces)
     return digest.hexdigest()[:32]
 
 

@@ -106,8 +106,8 @@ def describe(
     """What defines a result.
 
     Args: the command as a reader types it; resolved arguments (`words`, which the command holds,
-        are left out); SHA-256 of each input by its path
-        relative to its folder; seed, None where nothing is drawn; packages whose versions matter.
+        are left out); SHA-256 of each input by its path relative to its folder; seed, None where
+        nothing is drawn; packages whose versions matter.
     Returns: a dictionary for JSON.
     """
     return {
