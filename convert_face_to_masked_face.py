@@ -11,7 +11,7 @@ from pathlib import Path
 from mask_utils.argument_types import new_parser
 from mask_utils.batch import mask_file
 from mask_utils.errors import end_cleanly
-from mask_utils.options import add_mask_options, batch_settings
+from mask_utils.options import add_mask_options, batch_settings, check_detector_options
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -26,7 +26,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--overwrite", action="store_true", help="write the output even where it exists"
     )
     add_mask_options(parser)
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    check_detector_options(parser, arguments)
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> int:

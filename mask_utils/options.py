@@ -1,13 +1,15 @@
 """The command-line options that the masking scripts share, and the settings they make."""
 
 import argparse
+import math
 from pathlib import Path
 
 from mask_utils.argument_types import job_count, positive, seed_number
 from mask_utils.batch import BatchSettings
+from mask_utils.detection import CASCADE, DETECTORS, HOG_SIZE, MIN_SCORES, Detector
 from mask_utils.files import default_cache_file
 from mask_utils.geometry import MASK_TYPES
-from mask_utils.landmarks import CASCADE, DETECTOR_SIZE, FACE_CHOICES
+from mask_utils.landmarks import FACE_CHOICES
 from mask_utils.masking import MaskSettings
 from mask_utils.overlay import STYLES, parse_color
 
@@ -56,22 +58,7 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         default="largest",
         help="which of several faces get a mask (default: largest)",
     )
-    finding.add_argument(
-        "--upsample",
-        type=_upsample,
-        default=CASCADE,
-        metavar="cascade|N",
-        help="how often the picture is doubled for the detector; cascade: 0, then 1 where nothing "
-        "was found (default: cascade; published: 1)",
-    )
-    finding.add_argument(
-        "--detector_size",
-        type=_detector_size,
-        default=DETECTOR_SIZE,
-        metavar="PIXELS",
-        help="longest side of the copy that the detector sees, 0 for the picture itself "
-        f"(default: {DETECTOR_SIZE}; published: 0)",
-    )
+    add_detector_options(finding)
     finding.add_argument(
         "--landmarks",
         type=Path,
@@ -86,6 +73,70 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where found landmarks are kept, so that no picture is searched twice "
         "(default: %(default)s)",
+    )
+
+
+def add_detector_options(group) -> None:
+    """Add the options of the detector to a parser or a group of its; see chosen_detector."""
+    group.add_argument(
+        "--detector",
+        choices=DETECTORS,
+        help="yunet sees faces behind masks too; hog is dlib's, as published (default: yunet; hog "
+        "where --upsample or --detector_size is given)",
+    )
+    group.add_argument(
+        "--min_score",
+        type=_score,
+        metavar="S",
+        help="the least score of a face: of yunet from 0 to 1, of hog around 0 (default: "
+        f"yunet {MIN_SCORES['yunet']:g}, hog {MIN_SCORES['hog']:g})",
+    )
+    group.add_argument(
+        "--upsample",
+        type=_upsample,
+        metavar="cascade|N",
+        help="of hog: how often the picture is doubled; cascade: 0, then 1 where nothing was found "
+        "(default: cascade; published: 1)",
+    )
+    group.add_argument(
+        "--detector_size",
+        type=_detector_size,
+        metavar="PIXELS",
+        help="of hog: longest side of the copy that it sees, 0 for the picture itself "
+        f"(default: {HOG_SIZE}; published: 0)",
+    )
+
+
+def check_detector_options(
+    parser: argparse.ArgumentParser, arguments: argparse.Namespace
+) -> None:
+    """Refuse options of another detector; ends the program with exit code 2."""
+    if arguments.detector == "yunet":
+        for option in ("upsample", "detector_size"):
+            if getattr(arguments, option) is not None:
+                parser.error(f"--{option} is of --detector hog; yunet has no such setting")
+    name = chosen_detector(arguments).name
+    if name == "yunet" and not 0 < chosen_detector(arguments).min_score < 1:
+        parser.error(
+            f"expected a --min_score between 0 and 1 for yunet; {arguments.min_score:g} came"
+        )
+
+
+def chosen_detector(arguments: argparse.Namespace, every: bool = False) -> Detector:
+    """Return the detector that the options of add_detector_options describe.
+
+    every: see Detector.
+    """
+    given = (arguments.upsample, arguments.detector_size)
+    name = arguments.detector or ("hog" if given != (None, None) else "yunet")
+    score = MIN_SCORES[name] if arguments.min_score is None else arguments.min_score
+    if name == "yunet":
+        return Detector(name, score, every)
+    return Detector(
+        name,
+        score,
+        upsample=CASCADE if arguments.upsample is None else arguments.upsample,
+        size=HOG_SIZE if arguments.detector_size is None else arguments.detector_size,
     )
 
 
@@ -128,6 +179,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
 
 def check_batch_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Refuse options that contradict each other; ends the program with exit code 2."""
+    check_detector_options(parser, arguments)
     if arguments.backend == "dask" and arguments.scheduler is None:
         parser.error("--backend dask needs --scheduler, the address of a running Dask scheduler")
     if arguments.scheduler is not None and arguments.backend == "threading":
@@ -141,8 +193,7 @@ def batch_settings(arguments: argparse.Namespace) -> BatchSettings:
             arguments.mask, arguments.color, arguments.style, arguments.pattern, arguments.seed
         ),
         faces=arguments.faces,
-        upsample=arguments.upsample,
-        detector_size=arguments.detector_size,
+        detector=chosen_detector(arguments, every=arguments.faces == "all"),
         landmarks=arguments.landmarks,
         save_mask=arguments.save_mask,
     )
@@ -155,6 +206,16 @@ def _color(text: str) -> str:
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _score(text: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise argparse.ArgumentTypeError(f"expected a number; {text!r} came")
+    return score
 
 
 def _upsample(text: str) -> tuple[int, ...]:

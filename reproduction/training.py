@@ -46,7 +46,8 @@ class Batches(keras.utils.PyDataset):
     """The batches of an epoch, each made by a function of (epoch, step); threads make some ahead.
 
     The threads are not Keras': on JAX, PyTorch and several devices its queue gives batches in
-    another order, and some of the epoch before (3.12).
+    another order, and some of the epoch before (3.12). They also look for NaN and infinity, so that
+    the network does not wait for that; a batch that holds one raises RunError.
 
     Args:
         make: (epoch, step) -> what Keras' fit takes of a batch: (x, y) or (x, y, sample_weight).
@@ -79,13 +80,27 @@ class Batches(keras.utils.PyDataset):
             self._made = {place: made for place, made in self._made.items() if place[0] == epoch}
             for at in range(step, min(step + self._ahead, self.steps)):
                 if (epoch, at) not in self._made:
-                    self._made[epoch, at] = self._threads.submit(self.make, epoch, at)
+                    self._made[epoch, at] = self._threads.submit(self._finite_batch, epoch, at)
             batch = self._made.pop((epoch, step))
         try:
             return _part(batch.result(), *self.share)
         except Exception as problem:
             self.problem = problem  # `fit` raises it; TensorFlow makes one of its own of it
             raise
+
+    def _finite_batch(self, epoch: int, step: int) -> tuple:
+        """Make a batch and refuse NaN and infinity, which some kernels of ReLU turn into zero."""
+        batch = self.make(epoch, step)
+        for part, arrays in zip(("inputs", "targets", "sample weights"), batch, strict=False):
+            for array in arrays if isinstance(arrays, tuple | list) else (arrays,):
+                finite = np.isfinite(array)
+                if not finite.all():
+                    raise RunError(
+                        f"epoch {epoch + 1}, step {step + 1}: expected finite numbers in a batch; "
+                        f"{np.size(finite) - np.count_nonzero(finite)} of {np.size(finite)} "
+                        f"{part} are NaN or infinite; look at the pictures or labels behind them"
+                    )
+        return batch
 
     def stop(self) -> None:
         """Forget the batches that were to be made ahead."""

@@ -110,7 +110,7 @@ def test_aligned_chip_is_dlibs_own(shared_folder):
     path = sorted((shared_folder / "datasets" / "lfw").glob("*/*.jpg"))[0]
     picture = read_picture(path)
     box = dlib.get_frontal_face_detector()(picture, 0)[0]
-    from mask_utils.landmarks import model_file
+    from mask_utils.model_files import model_file
 
     predictor = dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
     shape = predictor(picture, box)

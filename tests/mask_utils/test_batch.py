@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mask_utils import batch, landmarks
+from mask_utils import batch, detection, landmarks
 from mask_utils.batch import (
     MANIFEST_COLUMNS,
     BatchError,
@@ -304,12 +304,13 @@ def test_a_warm_cache_loads_no_detector(faces_folder, tmp_path, monkeypatch):
     def fail(*_):
         raise AssertionError("a face was looked for")
 
-    monkeypatch.setattr(landmarks, "_detector", fail)
+    monkeypatch.setattr(detection, "_yunet", fail)
     monkeypatch.setattr(landmarks, "_predictor", fail)
     other = BatchSettings(MaskSettings("random", "random", "surgical", seed=9))
     warm = run(faces_folder, tmp_path / "warm", cache, other)
     for before, after in zip(cold, warm, strict=True):
-        for column in ("source", "status", "faces", "box", "detector_pass", "landmarks"):
+        columns = ("source", "status", "faces", "box", "score", "detector", "points", "landmarks")
+        for column in columns:
             assert before[column] == after[column]
 
 
@@ -331,7 +332,9 @@ def test_imported_landmarks_replace_the_detector(faces_folder, tmp_path, upright
     rows = {r["source"]: r for r in run(faces_folder, tmp_path / "o", tmp_path / "c.csv", settings)}
     assert rows["grey.png"]["status"] == "masked"
     assert rows["grey.png"]["detector_pass"] == "imported"
-    assert rows["first/face 1.jpg"]["detector_pass"] in ("0", "1")
+    assert rows["grey.png"]["detector"] == ""
+    assert rows["first/face 1.jpg"]["detector"] == "yunet"
+    assert rows["first/face 1.jpg"]["detector_pass"] == "128"
     again = BatchSettings(landmarks=tmp_path / "o" / "manifest.csv")
     run(faces_folder, tmp_path / "again", tmp_path / "c2.csv", again)
     for name in ("masked_grey.png", "first/masked_face 1.jpg"):

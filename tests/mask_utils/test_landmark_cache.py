@@ -16,32 +16,65 @@ from mask_utils.landmark_cache import (
     parse_landmarks,
     read_landmark_file,
 )
+from mask_utils.detection import Detector
 from mask_utils.landmarks import Detection, Face
 
 POINTS = np.arange(136, dtype=np.int32).reshape(68, 2) - 5
 
 
+FIVE = np.array([(1.25, 2), (3, 4), (5, 6.5), (7, 8), (9, 10)])
+HOG = Detector("hog", 0.0)
+
+
 def test_detections_round_trip(tmp_path):
     cache = open_cache(tmp_path / "landmarks.csv")
-    found = Detection(1, (Face((1, 2, 3, 4), POINTS), Face((-5, 0, 9, 9), POINTS[::-1])))
-    nothing = Detection(None, ())
-    name = detector_name((0, 1), 800)
+    faces = (Face((1, 2, 3, 4), POINTS, FIVE, 0.9123), Face((-5, 0, 9, 9), POINTS[::-1]))
+    found, nothing = Detection("640", faces), Detection(None, ())
+    name = detector_name(Detector())
     cache.append([cache_row("aa", name, found), cache_row("bb", name, nothing)])
     again = open_cache(tmp_path / "landmarks.csv")
     kept = cached_detection(again, "aa", name)
-    assert kept.detector_pass == 1
+    assert kept.detector_pass == "640"
     assert [face.box for face in kept.faces] == [(1, 2, 3, 4), (-5, 0, 9, 9)]
     for ours, first in zip(kept.faces, found.faces, strict=True):
         assert (ours.landmarks == first.landmarks).all()
     assert kept.faces[0].landmarks.dtype == np.int32
+    assert kept.faces[0].points.tolist() == FIVE.tolist() and kept.faces[0].score == 0.9123
+    assert kept.faces[1].points is None and kept.faces[1].score is None
     assert cached_detection(again, "bb", name) == nothing
     assert cached_detection(again, "cc", name) is None
 
 
-def test_other_detector_settings_are_other_rows(tmp_path):
+@pytest.mark.parametrize(
+    "other",
+    [
+        HOG,
+        HOG._replace(upsample=(1,)),
+        HOG._replace(size=0),
+        HOG._replace(min_score=0.1),
+        Detector(every=True),
+        Detector(min_score=0.6),
+    ],
+)
+def test_other_detectors_and_settings_are_other_rows(tmp_path, other):
     cache = open_cache(tmp_path / "landmarks.csv")
-    cache.append([cache_row("aa", detector_name((0, 1), 800), Detection(None, ()))])
-    assert cached_detection(cache, "aa", detector_name((1,), 0)) is None
+    cache.append([cache_row("aa", detector_name(Detector()), Detection(None, ()))])
+    assert cached_detection(cache, "aa", detector_name(other)) is None
+
+
+def test_a_cache_of_the_first_version_is_read_as_hogs(tmp_path):
+    path = tmp_path / "landmarks.csv"
+    path.write_text(
+        "sha256,detector,detector_pass,boxes,landmarks\n"
+        f"aa,dlib-hog upsample 0 then 1 size 800,1,1 2 3 4,{format_landmarks(POINTS)}\n"
+    )
+    cache = open_cache(path)
+    found = cached_detection(cache, "aa", detector_name(HOG))
+    assert found.detector_pass == "1" and (found.faces[0].landmarks == POINTS).all()
+    assert found.faces[0].points is None and found.faces[0].score is None
+    cache.append([cache_row("bb", detector_name(Detector()), Detection(None, ()))])
+    cache.close()
+    assert len(open_cache(path)) == 2
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):
@@ -78,9 +111,15 @@ def test_wide_file_with_several_faces(tmp_path):
 def test_manifest_like_file(tmp_path):
     path = tmp_path / "manifest.csv"
     text = format_landmarks(POINTS)
-    path.write_text(f"source,box,landmarks\nx.png,1 2 3 4;5 6 7 8,{text};{text}\ny.png,,\n")
+    five = " ".join(map(str, FIVE.ravel()))
+    path.write_text(
+        "source,box,score,points,landmarks\n"
+        f"x.png,1 2 3 4;5 6 7 8,0.5;0.25,{five};{five},{text};{text}\ny.png,,,,\n"
+    )
     faces = read_landmark_file(path)
     assert [face.box for face in faces["x.png"]] == [(1, 2, 3, 4), (5, 6, 7, 8)]
+    assert [face.score for face in faces["x.png"]] == [0.5, 0.25]
+    assert faces["x.png"][1].points.tolist() == FIVE.tolist()
     assert "y.png" not in faces
 
 
@@ -93,6 +132,8 @@ def test_manifest_like_file(tmp_path):
         (f"picture,landmarks\nx.jpg,{'1 ' * 135}nan\n", "line 2: expected finite"),
         (f"picture,landmarks\nx.jpg,{'1 ' * 135}one\n", "line 2"),
         (f"picture,box,landmarks\nx.jpg,1 2,{'1 ' * 136}\n", "line 2: expected a box"),
+        (f"picture,points,landmarks\nx.jpg,1 2,{'1 ' * 136}\n", "line 2: expected 10 finite"),
+        (f"picture,score,landmarks\nx.jpg,high,{'1 ' * 136}\n", "line 2: could not convert"),
     ],
 )
 def test_malformed_files_name_the_line(tmp_path, content, message):

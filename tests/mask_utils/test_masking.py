@@ -68,6 +68,7 @@ def test_hundred_real_faces_by_the_written_rule(shared_folder):
     """Types a-f on real landmarks, against DESIGN's table evaluated here point by point."""
     import cv2
 
+    from mask_utils.detection import PUBLISHED
     from mask_utils.images import read_picture
     from mask_utils.landmarks import choose_faces, find_faces
 
@@ -75,7 +76,7 @@ def test_hundred_real_faces_by_the_written_rule(shared_folder):
     checked = 0
     for path in paths:
         picture = read_picture(path)
-        faces = choose_faces(find_faces(picture, (1,), 0).faces, "largest", picture.shape)
+        faces = choose_faces(find_faces(picture, PUBLISHED).faces, "largest", picture.shape)
         if not faces or checked == 100:
             continue
         checked += 1

@@ -114,12 +114,42 @@ def test_a_damaged_state_is_refused_with_what_to_do(tmp_path):
 
 
 def test_a_loss_that_is_no_number_is_refused_and_not_kept(tmp_path):
+    """The square of a finite target overflows float32, whatever the processor."""
     model = small_network()
     run = training.open_run(tmp_path / "run", {})
-    bad = Batches(lambda epoch, step: (np.full((2, 4), np.nan, np.float32), np.zeros((2, 1))), 2)
-    with pytest.raises(RunError, match="loss became nan"):
+    huge = np.full((2, 1), 1e30, np.float32)
+    bad = Batches(lambda epoch, step: (np.ones((2, 4), np.float32), huge), 2)
+    with pytest.raises(RunError, match="loss became (inf|nan)"):
         training.fit(model, bad, run, 1, dict, lambda path: None, "loss", verbose=0)
     assert not (tmp_path / "run" / "history.csv").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [(0, "1 of 64 inputs"), (1, "1 of 16 targets"), (2, "1 of 16 sample weights")],
+)
+def test_a_batch_that_holds_nan_or_infinity_is_refused_by_name(tmp_path, part, told, value):
+    model = small_network()
+    run = training.open_run(tmp_path / "run", {})
+
+    def spoilt(epoch, step):
+        batch = (*make(epoch, step), np.ones((16, 1), np.float32))
+        if step == 1:
+            batch[part].flat[3] = value
+        return batch
+
+    with pytest.raises(RunError, match=f"epoch 1, step 2: .*{told} are NaN or infinite"):
+        training.fit(model, Batches(spoilt, 3), run, 1, dict, lambda _: None, "loss", verbose=0)
+    assert not (tmp_path / "run" / "history.csv").exists()
+
+
+def test_every_side_of_a_pair_is_looked_at():
+    good, bad = np.zeros((4, 2), np.float32), np.full((4, 2), np.nan, np.float32)
+    labels = np.zeros((4, 1), np.int32)
+    with pytest.raises(RunError, match="8 of 8 inputs"):
+        Batches(lambda epoch, step: ((good, bad), labels), 1)[0]
+    assert len(Batches(lambda epoch, step: ((good, good), labels), 1)[0]) == 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])
