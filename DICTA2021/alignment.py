@@ -3,6 +3,12 @@
 import cv2
 import numpy as np
 
+from mask_utils.detection import detect
+from mask_utils.landmarks import Face, five_points, predict_landmarks
+
+ALIGNMENTS = ("found", "A", "B", "whole")
+"""How a chip is cut: see DICTA2021.embeddings.chip_preparation."""
+
 CHIP_SIZE = 150  # pixels, the side of what dlib's network sees
 CHIP_PADDING = 0.25
 
@@ -76,3 +82,36 @@ def chip_by_points(picture: np.ndarray, points: np.ndarray, size: int = CHIP_SIZ
         points = (points + 0.5) * factor - 0.5
         transform = similarity_transform(points, CHIP_POINTS * (size / 150))
     return cv2.warpAffine(picture, transform, (size, size), flags=cv2.INTER_LINEAR)
+
+
+def known_face_chip(picture: np.ndarray, face: Face, alignment: str) -> np.ndarray:
+    """Cut out a face whose place is known, as training does with faces that it masks itself.
+
+    Args:
+        picture: uint8 (height, width, 3), RGB: the face's own, or a masked copy of it.
+        face: of the unmasked picture.
+        alignment: "found" by the five points that YuNet finds there on this picture, or by the
+            face's own where it finds nothing there; "A" by the face's landmarks; "B" by those
+            predicted on this picture in the face's box.
+
+    Returns:
+        uint8 (150, 150, 3), RGB.
+    """
+    if alignment == "A":
+        return aligned_chip(picture, face.landmarks)
+    if alignment == "B":
+        return aligned_chip(picture, predict_landmarks(picture, face.box))
+    return chip_by_points(picture, _points_near(picture, face))
+
+
+def _points_near(picture: np.ndarray, face: Face) -> np.ndarray:
+    """The five points of the found face whose middle is nearest to a known face's, within a third
+    of its box; else that face's own."""
+    corners = np.array(face.box, np.float64).reshape(2, 2)
+    best, points = np.ptp(corners, axis=0).mean() / 3, five_points(face)
+    for found in detect(picture).faces:
+        middle = np.array(found.box).reshape(2, 2).mean(axis=0)
+        distance = float(np.hypot(*(middle - corners.mean(axis=0))))
+        if distance < best:
+            best, points = distance, found.points
+    return points

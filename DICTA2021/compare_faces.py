@@ -3,8 +3,8 @@
     python DICTA2021/compare_faces.py A.jpg B.jpg
 
 The model is masked_dlib, trained here (DICTA2021/models/README.md says on what, and how well it
-does), or dlib's own network. In each picture the largest face is taken; where the detector finds
-none, as behind some masks, the picture is refused: cut it to the face and say --whole. The decision
+does), or dlib's own network. In each picture the largest face is taken, masked or not (--faces
+central: the one nearest to the middle); it is compared together with its mirror image. The decision
 holds at a stated false match rate, whose threshold was measured on unmasked faces; behind masks
 more of the genuine pairs fail. One comparison proves nothing about who a person is.
 
@@ -15,7 +15,9 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -23,11 +25,14 @@ import cv2
 import numpy as np
 
 from DICTA2021 import embeddings
+from DICTA2021.alignment import chip_by_points
 from DICTA2021.model_scores import OWN_MODELS
 from mask_utils.argument_types import new_parser
+from mask_utils.detection import FoundFace
 from mask_utils.errors import UserError, end_cleanly
+from mask_utils.found_faces import draw_face
 from mask_utils.images import PictureError, read_picture, write_picture
-from mask_utils.landmarks import Face
+from mask_utils.options import add_detector_options, check_detector_options, chosen_detector
 
 DLIB_THRESHOLD = 0.6
 """dlib's advice for its own network; no false match rate is stated for it here."""
@@ -47,9 +52,18 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--whole", action="store_true", help="the pictures are faces, cut close; look for none"
     )
     parser.add_argument(
-        "--output", type=Path, help="a picture of both, side by side, with boxes and landmarks"
+        "--output", type=Path, help="a picture of both, side by side, with boxes and points"
     )
+    finding = parser.add_argument_group("finding faces")
+    finding.add_argument(
+        "--faces",
+        choices=("largest", "central"),
+        default="largest",
+        help="whose face of a picture (default: largest)",
+    )
+    add_detector_options(finding)
     arguments = parser.parse_args(argv)
+    check_detector_options(parser, arguments)
     if arguments.fmr and arguments.models == "dlib":
         parser.error("--fmr is masked_dlib's; dlib decides by the distance that its author advises")
     if arguments.whole and arguments.output:
@@ -57,25 +71,34 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def face_chip(path: Path, whole: bool) -> tuple[np.ndarray, np.ndarray, Face | None]:
-    """Return a picture, its face's chip (150, 150, 3), and the face; uint8, RGB.
+class FaceChip(NamedTuple):
+    """A picture and its face's chip (150, 150, 3), uint8 RGB; the face, None with --whole."""
+
+    picture: np.ndarray
+    chip: np.ndarray
+    face: FoundFace | None
+
+
+def face_chip(path: Path, arguments: argparse.Namespace) -> FaceChip:
+    """Read a picture and cut out the face that is compared.
 
     Raises:
         UserError: not a picture, or no face in it.
     """
     try:
         picture = read_picture(path)
-        if whole:
+        if arguments.whole:
             prepare = embeddings.chip_preparation("whole").prepare
-            return picture, prepare(picture, embeddings.Picture(path)), None
-        face = embeddings.largest_face(picture)
+            return FaceChip(picture, prepare(picture, embeddings.Picture(path)), None)
+        face = embeddings.require_face(picture, chosen_detector(arguments), arguments.faces)
     except PictureError as error:
         raise UserError(f"{path}: {error}") from None
     except embeddings.NoFaceError:
         raise UserError(
-            f"{path}: expected a face; none was found; cut the picture to the face and say --whole"
+            f"{path}: expected a face; none was found; try --min_score 0.3, or cut the picture to "
+            "the face and say --whole"
         ) from None
-    return picture, embeddings.aligned_chip(picture, face.landmarks), face
+    return FaceChip(picture, chip_by_points(picture, face.points), face)
 
 
 def read_thresholds(path: Path) -> dict[str, float]:
@@ -90,24 +113,21 @@ def read_thresholds(path: Path) -> dict[str, float]:
         raise UserError(f"{path}: expected the model's thresholds ({error})") from None
 
 
-def show(pictures: list[np.ndarray], faces: list[Face], height: int = 400) -> np.ndarray:
-    """Draw boxes and landmarks and lay pictures side by side; uint8 RGB."""
+def show(found: Sequence[FaceChip], height: int = 400) -> np.ndarray:
+    """Draw boxes and points and lay pictures side by side; uint8 RGB."""
     drawn = []
-    for picture, face in zip(pictures, faces, strict=True):
+    for picture, _, face in found:
         scale = height / picture.shape[0]
         size = (max(1, round(picture.shape[1] * scale)), height)
-        canvas = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        left, top, right, bottom = (round(side * scale) for side in face.box)
-        cv2.rectangle(canvas, (left, top), (right, bottom), (0, 114, 178), 2)
-        for x, y in np.rint(face.landmarks * scale).astype(int).tolist():
-            cv2.circle(canvas, (x, y), 2, (213, 94, 0), -1, cv2.LINE_AA)
-        drawn.append(canvas)
+        drawn.append(
+            draw_face(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), face, scale)
+        )
     return np.concatenate(drawn, axis=1)
 
 
 def compare(arguments: argparse.Namespace) -> int:
     """Compare two pictures and print the verdict; 0 match, 1 no match."""
-    found = [face_chip(path, arguments.whole) for path in arguments.pictures]
+    found = [face_chip(path, arguments) for path in arguments.pictures]
     from DICTA2021.dlib_network import dlib_network
 
     if arguments.models == "masked_dlib":
@@ -117,8 +137,10 @@ def compare(arguments: argparse.Namespace) -> int:
         basis = f"FMR {float(rate):.1%} on unmasked faces"
     else:
         network, limit, basis = dlib_network(), DLIB_THRESHOLD, "dlib's advice"
-    chips = np.stack([chip for _, chip, _ in found]).astype(np.float32)
-    first, second = network.predict(chips, verbose=0).astype(np.float32)
+    chips = np.stack([one.chip for one in found]).astype(np.float32)
+    both = np.concatenate([chips, chips[:, :, ::-1]])
+    vectors = network.predict(both, verbose=0).astype(np.float32)
+    first, second = (vectors[:2] + vectors[2:]) / np.float32(2)
     distance = float(np.linalg.norm(first - second))
     similarity = float(embeddings.distance_similarity(first[None], second[None])[0])
     match = distance < limit
@@ -127,7 +149,7 @@ def compare(arguments: argparse.Namespace) -> int:
         f"{similarity:.3f}; a match is a distance below {limit:.3f} ({basis}); {arguments.models}"
     )
     if arguments.output:
-        write_picture(arguments.output, show([p for p, _, _ in found], [f for _, _, f in found]))
+        write_picture(arguments.output, show(found))
         print(arguments.output)
     return int(not match)
 

@@ -28,18 +28,18 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from DICTA2021.alignment import ALIGNMENTS, CHIP_SIZE, aligned_chip, chip_by_points
+from mask_utils.detection import YUNET, Detector, FoundFace
 from mask_utils.errors import UserError
 from mask_utils.images import PictureError, decode_picture, read_file
-from mask_utils.landmarks import Face, choose_faces, find_faces, predict_landmarks
+from mask_utils.landmark_cache import detector_name
+from mask_utils.landmarks import find_face, predict_landmarks
 
 if TYPE_CHECKING:
     import keras
 
 SIZE = 224  # pixels, the side of what the pair networks see
-CHIP_SIZE = 150  # pixels, the side of what dlib's network sees
-CHIP_PADDING = 0.25
 CROP_MARGIN = 0.6
-ALIGNMENTS = ("A", "B", "detected", "whole")
 
 _FORMAT = b"1"  # raise it when the same key would stand for another vector
 _GROUP = 16  # pictures a thread takes at a time
@@ -168,20 +168,25 @@ def crop_face(
     return crop
 
 
-def largest_face(picture: np.ndarray) -> Face:
-    """Return the face of the largest box that the detector finds on a picture.
+def require_face(
+    picture: np.ndarray, detector: Detector = YUNET, choice: str = "largest"
+) -> FoundFace:
+    """Return the face of a picture; see mask_utils.landmarks.find_face.
 
     Raises:
-        NoFaceError: it finds none.
+        NoFaceError: none is found.
     """
-    faces = choose_faces(find_faces(picture).faces, "largest", picture.shape)
-    if not faces:
+    face = find_face(picture, detector, choice)
+    if face is None:
         raise NoFaceError("no face found")
-    return faces[0]
+    return face
 
 
 def picture_preparation(
-    preprocessing: str = "published", network: str = "resnet50", crop_margin: float | None = None
+    preprocessing: str = "published",
+    network: str = "resnet50",
+    crop_margin: float | None = None,
+    detector: Detector = YUNET,
 ) -> Preparation:
     """Return how the pair networks' input is made: fitted on black, then normalised.
 
@@ -189,6 +194,7 @@ def picture_preparation(
         preprocessing, network: see `normalise`.
         crop_margin: None for the whole picture; else the face (`Picture.box`, or the largest that
             is found) is cut out first with this margin (the published scripts use 0.6).
+        detector: finds it.
 
     Returns:
         Preparation; its result is float32 (224, 224, 3).
@@ -200,43 +206,29 @@ def picture_preparation(
 
     def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
         if crop_margin is not None:
-            box = known.box if known.box is not None else largest_face(picture).box
+            box = known.box if known.box is not None else require_face(picture, detector).box
             picture = crop_face(picture, box, crop_margin)
         return normalise(fit_on_black(picture), preprocessing, network)
 
-    cut = "whole" if crop_margin is None else f"crop {crop_margin:g}"
+    cut = "whole"
+    if crop_margin is not None:
+        cut = f"crop {crop_margin:g} {detector_name(detector)}"
     return Preparation(f"{preprocessing} {network} {cut}", prepare)
 
 
-def aligned_chip(picture: np.ndarray, landmarks: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:
-    """Cut a face out upright at a fixed size, as dlib's network expects it.
-
-    Args:
-        picture: uint8 (height, width, 3), RGB.
-        landmarks: (68, 2), x and y in pixels.
-        size: side of the chip in pixels.
-
-    Returns:
-        uint8 (size, size, 3), RGB; black where the chip leaves the picture.
-    """
-    import dlib  # here, since a run on cached vectors needs none
-
-    points = [dlib.point(int(x), int(y)) for x, y in np.rint(landmarks)]
-    (left, top), (right, bottom) = np.min(landmarks, 0), np.max(landmarks, 0)
-    box = dlib.rectangle(int(left), int(top), int(right), int(bottom))
-    face = dlib.full_object_detection(box, points)
-    return dlib.get_face_chip(picture, face, size=size, padding=CHIP_PADDING)
-
-
-def chip_preparation(alignment: str = "A") -> Preparation:
+def chip_preparation(
+    alignment: str = "found", detector: Detector = YUNET, choice: str = "largest"
+) -> Preparation:
     """Return how the input of dlib's network is made.
 
     Args:
-        alignment: "A": by the landmarks given with the picture (of a masked picture: those of the
-            unmasked one); "B": by landmarks predicted on the picture itself, in the box given with
-            it (of a masked picture: that of the unmasked one), or in that of the largest face;
-            "detected": box and landmarks are both found on the picture itself, largest face;
-            "whole": none, the picture is resized to the chip's size.
+        alignment: "found": by the five points that the detector finds on the picture as it is,
+            masked or not; "A": by the landmarks given with the picture (of a masked picture: those
+            of the unmasked one); "B": by landmarks predicted on the picture itself, in the box
+            given with it (of a masked picture: that of the unmasked one), or in that of the face
+            found; "whole": none, the picture is resized to the chip's size.
+        detector: finds the face where one is looked for.
+        choice: which face is taken there, largest or central.
 
     Returns:
         Preparation; its result is uint8 (150, 150, 3), RGB, 0-255.
@@ -252,17 +244,20 @@ def chip_preparation(alignment: str = "A") -> Preparation:
             shrinks = min(picture.shape[:2]) > CHIP_SIZE
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
             return cv2.resize(picture, (CHIP_SIZE, CHIP_SIZE), interpolation=how)
+        if alignment == "found":
+            return chip_by_points(picture, require_face(picture, detector, choice).points)
         if alignment == "A":
-            landmarks = known.landmarks
-        elif alignment == "B" and known.box is not None:
-            landmarks = predict_landmarks(picture, known.box)
-        else:
-            landmarks = largest_face(picture).landmarks
-        if landmarks is None:
-            raise NoFaceError("no landmarks are known of this picture")
-        return aligned_chip(picture, landmarks)
+            if known.landmarks is None:
+                raise NoFaceError("no landmarks are known of this picture")
+            return aligned_chip(picture, known.landmarks)
+        box = known.box
+        if box is None:
+            box = require_face(picture, detector, choice).box
+        return aligned_chip(picture, predict_landmarks(picture, box))
 
-    return Preparation(f"chip {alignment}", prepare)
+    looked = alignment in ("found", "B")
+    detail = f" {detector_name(detector)} {choice}" if looked else ""
+    return Preparation(f"chip {alignment}{detail}", prepare)
 
 
 # ---------------------------------------------------------------------------------------- keys
@@ -434,6 +429,7 @@ def stream_embeddings(
     network_key: str,
     preparation: Preparation,
     *,
+    mirror: bool = False,
     batch_size: int = 32,
     threads: int | None = None,
     cache: Path | None = None,
@@ -447,6 +443,7 @@ def stream_embeddings(
             called when the first vector is not in the cache, and never where all are.
         network_key: from `weight_file_key` or `model_key`.
         preparation: from `picture_preparation` or `chip_preparation`.
+        mirror: the vector is the mean of those of the prepared picture and its mirror image.
         batch_size: pictures to a call of the network.
         threads: that read, hash and prepare; default: one for each CPU, at most 8.
         cache: folder of the file of vectors; None keeps none.
@@ -464,6 +461,12 @@ def stream_embeddings(
     network = b"\0".join(
         (_FORMAT, backend.encode(), network_key.encode(), preparation.name.encode())
     )
+    if mirror:
+        network += b"\0mirrored"
+
+    def build_network() -> Callable[[np.ndarray], np.ndarray]:
+        return _network(build_model(), batch_size, mirror)
+
     try:
         with ThreadPoolExecutor(count) as pool:
             loads = (
@@ -472,7 +475,13 @@ def stream_embeddings(
             )
             ahead = count + 1 + 2 * batch_size // _GROUP
             try:
-                yield from _embed_loads(loads, ahead, build_model, batch_size, store)
+                yield from _embed_loads(
+                    loads,
+                    ahead,
+                    lambda: _network(build_model(), batch_size, mirror),
+                    batch_size,
+                    store,
+                )
             finally:
                 pool.shutdown(cancel_futures=True)
     finally:
@@ -526,11 +535,14 @@ def _load(
 def _embed_loads(
     loads: Iterator[Future[list[_Loaded]]],
     ahead: int,
-    build_model: Callable[[], keras.Model],
+    build_network: Callable[[], Callable[[np.ndarray], np.ndarray]],
     batch_size: int,
     store: _Cache | None,
 ) -> Iterator[Embedded]:
-    """Batch what the threads prepare, with at most `ahead` groups waiting or on their way."""
+    """Batch what the threads prepare, with at most `ahead` groups waiting or on their way.
+
+    build_network: returns what maps prepared pictures to vectors; called when first needed.
+    """
     rows: dict[bytes, int] = {}  # of contents whose vector was given out
     waiting: dict[bytes, tuple[np.ndarray, list[int]]] = {}  # prepared, not yet embedded
     network: Callable[[np.ndarray], np.ndarray] | None = None
@@ -545,7 +557,7 @@ def _embed_loads(
     def run() -> Iterator[Embedded]:
         nonlocal network
         if network is None:
-            network = _network(build_model(), batch_size)
+            network = build_network()
         vectors = network(np.stack([picture for picture, _ in waiting.values()]))
         if store is not None:
             store.keep(list(zip(waiting, vectors, strict=True)))
@@ -575,11 +587,18 @@ def _embed_loads(
         yield from run()
 
 
-def _network(model: keras.Model, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+def _network(
+    model: keras.Model, batch_size: int, mirror: bool = False
+) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from prepared pictures to vectors; whole batches are of one shape."""
     full = False
 
     def vectors_of(batch: np.ndarray) -> np.ndarray:
+        if not mirror:
+            return one_way(batch)
+        return (one_way(batch) + one_way(batch[:, :, ::-1])) / np.float32(2)
+
+    def one_way(batch: np.ndarray) -> np.ndarray:
         nonlocal full
         count = len(batch)
         batch = batch.astype(np.float32, copy=False)
@@ -604,6 +623,7 @@ def embed(
     network_key: str,
     preparation: Preparation,
     *,
+    mirror: bool = False,
     batch_size: int = 32,
     threads: int | None = None,
     cache: Path | None = None,
@@ -612,7 +632,7 @@ def embed(
     """Embed a list of pictures, each distinct content once.
 
     Args:
-        pictures, build_model, network_key, preparation, batch_size, threads, cache: see
+        pictures, build_model, network_key, preparation, mirror, batch_size, threads, cache: see
             `stream_embeddings`.
         progress: show a bar.
 
@@ -632,6 +652,7 @@ def embed(
         build_model,
         network_key,
         preparation,
+        mirror=mirror,
         batch_size=batch_size,
         threads=threads,
         cache=cache,

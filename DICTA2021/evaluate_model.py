@@ -20,10 +20,12 @@ from typing import NamedTuple
 import numpy as np
 
 from DICTA2021 import embeddings, metrics, model_scores, score_tables
+from DICTA2021.alignment import ALIGNMENTS
 from DICTA2021.model_scores import MATCHERS, MissingError, Scores
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
+from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
 from reproduction.published import Comparisons, Pair
 
@@ -146,7 +148,7 @@ def repository_scorer(
         if MATCHERS[name].network == "dlib" and options.alignment == "A" and not faces:
             raise MissingError(
                 f"{dataset}: alignment A needs the landmarks in {base_folder / 'manifest.csv'}; "
-                "there are none of this dataset; say --alignment B or whole"
+                "there are none of this dataset; say --alignment found"
             )
         return model_scores.score_pairs(
             pairs, base_folder / dataset, faces, name, models_folder, options, list_name
@@ -169,7 +171,7 @@ def keras_scorer(
         base_folder: of the datasets.
         scaling: 255 (pixels as they are), 1 (0 to 1), or centred (-1 to 1).
         similarity: one of SIMILARITIES.
-        options: batch size, crop margin and cache are used.
+        options: all are used but preprocessing and alignment.
 
     Raises:
         UserError: the file is no such model.
@@ -189,7 +191,9 @@ def keras_scorer(
         raise UserError(
             f"{path}: expected a model (n, height, width, 3) -> (n, d); {shape} -> {output} came"
         )
-    preparation = model_scores.own_preparation(shape[1:3], scaling, options.crop_margin)
+    preparation = model_scores.own_preparation(
+        shape[1:3], scaling, options.crop_margin, options.detector
+    )
     key = embeddings.model_key(model)
 
     def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
@@ -303,7 +307,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = new_parser(
         __doc__,
         "python evaluate_model.py --base_folder ../masked --pairs ../pairs --datasets lfw "
-        "--models dlib --alignment A B --output results --name my_test",
+        "--models dlib masked_dlib --output results --name my_test",
     )
     parser.add_argument(
         "--base_folder", type=Path, required=True, help="datasets as masked, or as they are"
@@ -318,11 +322,11 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--alignment",
         nargs="+",
-        choices=embeddings.ALIGNMENTS,
-        default=["A"],
-        help="of dlib's chips: A by the unmasked picture's landmarks; B by those predicted on the "
-        "picture itself in the unmasked picture's box; detected: box and landmarks both found on "
-        "the picture itself; whole: none (default: A)",
+        choices=ALIGNMENTS,
+        default=["found"],
+        help="of dlib's chips: found by five points of the picture as it is; A by the unmasked "
+        "picture's landmarks; B by those predicted on the picture itself in the unmasked picture's "
+        "box; whole: none (default: found)",
     )
     parser.add_argument(
         "--scaling",
@@ -339,6 +343,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if not (arguments.models or arguments.keras or arguments.embeddings):
         parser.error("name a model: --models, --keras or --embeddings")
+    check_detector_options(parser, arguments)
     return arguments
 
 
@@ -352,8 +357,9 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
     for name in arguments.models:
         aligned = MATCHERS[name].network == "dlib"
         for alignment in arguments.alignment if aligned else [""]:
-            options = model_scores.model_options(arguments, alignment or "A")
-            scorers[f"{name} {alignment}".strip()] = repository_scorer(
+            options = model_scores.model_options(arguments, alignment or "found")
+            words = [name, alignment, "mirrored" if model_scores.mirrors(name, options) else ""]
+            scorers[" ".join(filter(None, words))] = repository_scorer(
                 name, arguments.base_folder, arguments.models_folder, options
             )
     if arguments.keras:

@@ -5,6 +5,7 @@ distinct picture of all lists is embedded once; see DICTA2021.embeddings.
 """
 
 import argparse
+import json
 import os
 import shlex
 from collections.abc import Iterable, Sequence
@@ -18,9 +19,11 @@ from DICTA2021 import embeddings
 from mask_utils.argument_types import positive, seed_number
 from mask_utils.batch import open_manifest
 from mask_utils.datasets import LAYOUTS
+from mask_utils.detection import YUNET, Detector
 from mask_utils.errors import UserError
 from mask_utils.files import default_cache_file
-from mask_utils.landmark_cache import parse_box, parse_landmarks
+from mask_utils.landmark_cache import detector_name, faces_of_row
+from mask_utils.options import add_detector_options, chosen_detector
 from reproduction import provenance
 from reproduction.options import UPSTREAM
 from reproduction.published import Pair, PublishedFileError, read_pairs
@@ -65,13 +68,18 @@ class Options(NamedTuple):
     """How pictures become vectors.
 
     preprocessing: published or corrected (pair networks). crop_margin: None for whole pictures, or
-    the margin around the face. alignment: of dlib's chips. batch_size: pictures a call.
-    cache: folder of vectors, or None.
+    the margin around the face. alignment: of dlib's chips. detector, faces: what finds a face where
+    one is looked for, and whether the largest or the central one is taken. mirror: whether a vector
+    is the mean of a picture's and its mirror image's; None: as the matcher has it. batch_size:
+    pictures a call. cache: folder of vectors, or None.
     """
 
     preprocessing: str = "published"
     crop_margin: float | None = None
-    alignment: str = "A"
+    alignment: str = "found"
+    detector: Detector = YUNET
+    faces: str = "largest"
+    mirror: bool | None = None
     batch_size: int = 32
     cache: Path | None = None
 
@@ -183,10 +191,8 @@ def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray
     manifest = open_manifest(path)
     for row in manifest.rows():
         if row["dataset"] == dataset and row["status"] == "masked":
-            face = (
-                parse_landmarks(row["landmarks"].split(";")[0]),
-                parse_box(row["box"].split(";")[0]),
-            )
+            first = faces_of_row(row)[0]
+            face = (first.landmarks, first.box)
             for place in (row["copy"], row["output"]):
                 faces[place.removeprefix(f"{dataset}/")] = face
     manifest.close()
@@ -303,11 +309,14 @@ def score_pairs(
         return embedding_model(network(), vector)
 
     if matcher.network == "dlib":
-        preparation = embeddings.chip_preparation(options.alignment)
+        preparation = embeddings.chip_preparation(
+            options.alignment, options.detector, options.faces
+        )
     else:
         preparation = embeddings.picture_preparation(
-            options.preprocessing, matcher.network, options.crop_margin
+            options.preprocessing, matcher.network, options.crop_margin, options.detector
         )
+    options = options._replace(mirror=mirrors(name, options))
     key = _network_key(name, matcher, models_folder, vector)
     pictures = listed_pictures(pairs, list_name)
     result = embed_pictures(pictures, folder, faces, embedder, key, preparation, options)
@@ -323,6 +332,13 @@ def score_pairs(
     return compare(pairs, pictures, result, similarity)
 
 
+def mirrors(name: str, options: Options) -> bool:
+    """Whether a matcher's vectors are means over mirror images: by default, those of dlib chips."""
+    if options.mirror is not None:
+        return options.mirror
+    return MATCHERS[name].network == "dlib"
+
+
 def _network_key(name: str, matcher: Matcher, models_folder: Path, vector: str) -> str:
     parts = weight_files(name, models_folder)
     who = name if len(parts) > 1 else matcher.network
@@ -334,25 +350,28 @@ SCALINGS = {"255": (1.0, 0.0), "1": (255.0, 0.0), "centred": (127.5, 1.0)}
 
 
 def own_preparation(
-    size: tuple[int, int], scaling: str, crop_margin: float | None
+    size: tuple[int, int], scaling: str, crop_margin: float | None, detector: Detector = YUNET
 ) -> embeddings.Preparation:
     """Return how the input of a user's own network is made: the picture, or its face, resized.
 
     Args:
         size: (height, width) of the network's input, in pixels.
         scaling: a key of SCALINGS.
-        crop_margin: see Options.
+        crop_margin, detector: see Options.
     """
     divisor, shift = SCALINGS[scaling]
 
     def prepare(picture: np.ndarray, known: embeddings.Picture) -> np.ndarray:
         if crop_margin is not None:
-            box = known.box if known.box is not None else embeddings.largest_face(picture).box
+            box = known.box
+            if box is None:
+                box = embeddings.require_face(picture, detector).box
             picture = embeddings.crop_face(picture, box, crop_margin)
         picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
         return picture.astype(np.float32) / np.float32(divisor) - np.float32(shift)
 
-    return embeddings.Preparation(f"own {size} {scaling} {crop_margin}", prepare)
+    cut = "" if crop_margin is None else f" {detector_name(detector)}"
+    return embeddings.Preparation(f"own {size} {scaling} {crop_margin}{cut}", prepare)
 
 
 def embed_pictures(
@@ -379,7 +398,9 @@ def embed_pictures(
     # What is given becomes part of a vector's key in the cache: give what is used, no more.
     use_landmarks = preparation.name == "chip A"
     of_chips = preparation.name.startswith("chip")
-    use_box = preparation.name == "chip B" or (options.crop_margin is not None and not of_chips)
+    use_box = preparation.name.startswith("chip B") or (
+        options.crop_margin is not None and not of_chips
+    )
     listed = []
     for place in pictures:
         landmarks, box = faces.get(place, (None, None))
@@ -393,6 +414,7 @@ def embed_pictures(
         embedder,
         key,
         preparation,
+        mirror=bool(options.mirror),
         batch_size=options.batch_size,
         cache=options.cache,
         progress=True,
@@ -435,6 +457,20 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=f"cut the face out first, with a margin of {embeddings.CROP_MARGIN}",
     )
+    parser.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="a vector is the mean of a picture's and its mirror image's (default: of dlib and "
+        "masked_dlib alone)",
+    )
+    finding = parser.add_argument_group("finding faces")
+    finding.add_argument(
+        "--faces",
+        choices=("largest", "central"),
+        help="whose face of a picture (default: as the masks of --base_folder were painted, else "
+        "largest)",
+    )
+    add_detector_options(finding)
     parser.add_argument("--batch_size", type=positive, default=32, help="(default: 32)")
     parser.add_argument(
         "--cache",
@@ -446,12 +482,28 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=seed_number, default=1, help="of the bootstrap (default: 1)")
 
 
-def model_options(arguments: argparse.Namespace, alignment: str = "A") -> Options:
+def model_options(arguments: argparse.Namespace, alignment: str = "found") -> Options:
     """Return what add_model_options' options say."""
     return Options(
         arguments.preprocessing,
         embeddings.CROP_MARGIN if arguments.crop else None,
         alignment,
+        chosen_detector(arguments),
+        arguments.faces or painted_faces(arguments.base_folder),
+        arguments.mirror,
         arguments.batch_size,
         arguments.cache,
     )
+
+
+def painted_faces(masked_folder: Path) -> str:
+    """Return whose face the masks of a folder were painted on: largest or central.
+
+    Args:
+        masked_folder: what generate_mask_to_datasets.py wrote; without its settings: largest.
+    """
+    try:
+        settings = json.loads((masked_folder / "settings.json").read_text(encoding="utf-8"))
+        return "central" if settings["faces"] == "central" else "largest"
+    except (OSError, ValueError, KeyError, TypeError):  # pictures as they are, without masks
+        return "largest"

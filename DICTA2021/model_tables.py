@@ -18,6 +18,7 @@ from DICTA2021.model_scores import MATCHERS, PUBLISHED_LISTS
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
+from mask_utils.options import check_detector_options
 from reproduction import tables
 from reproduction.published import Pair, PublishedFileError, PublishedFolder, read_line_counts
 
@@ -174,6 +175,7 @@ def parse_arguments(docstring: str, script: str, argv: list[str] | None) -> argp
     parser.add_argument("--expected", type=Path, default=HERE / "expected", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "from_models")
     arguments = parser.parse_args(argv)
+    check_detector_options(parser, arguments)
     arguments.words = list(sys.argv[1:] if argv is None else argv)
     arguments.confidence = True
     return arguments

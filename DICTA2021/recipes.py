@@ -66,7 +66,7 @@ class Recipe(NamedTuple):
     validation_people: int = 24
     patience: int = 0
     views: int = 0
-    alignments: tuple[str, ...] = ("A", "B")
+    alignments: tuple[str, ...] = ("found",)
     plain: float = 0.0
     identity: float = 0.0
     rivals: float = 0.0
@@ -198,7 +198,7 @@ _CHOICES = {
     "optimizer": ("adam", "sgd"),
     "schedule": ("constant", "cosine"),
     "preprocessing": ("published", "corrected"),
-    "alignments": ("A", "B"),
+    "alignments": ("found", "A", "B"),
     "types": MASK_TYPES,
     "styles": STYLES,
 }

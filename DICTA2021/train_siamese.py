@@ -27,6 +27,7 @@ import numpy as np
 from tqdm import tqdm
 
 from DICTA2021 import embeddings
+from DICTA2021.alignment import known_face_chip
 from DICTA2021.recipes import RECIPES, Recipe, with_settings
 from DICTA2021.training_faces import (
     Overlap,
@@ -38,10 +39,14 @@ from DICTA2021.training_faces import (
     identity_overlap,
     read_faces,
 )
+from DICTA2021.view_bank import plain_alignment
 from mask_utils.argument_types import job_count, new_parser, positive, seed_number
+from mask_utils.detection import YUNET
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file, write_file
 from mask_utils.images import PICTURE_FORMATS, PictureError, read_picture
+from mask_utils.landmark_cache import detector_name
+from mask_utils.landmarks import Face
 from mask_utils.masking import MaskSettings, mask_picture
 from reproduction import provenance
 
@@ -188,8 +193,10 @@ def resolve(arguments: argparse.Namespace) -> Recipe:
 # ------------------------------------------------------------------------------------------ faces
 
 
-def embed_plain(faces: Sequence[TrainingFace], cache: Path) -> embeddings.Embeddings:
-    """Embed unmasked faces with dlib's own network, aligned by the manifest's landmarks."""
+def embed_plain(
+    faces: Sequence[TrainingFace], cache: Path, alignment: str = "A"
+) -> embeddings.Embeddings:
+    """Embed unmasked faces with dlib's own network; alignment: see alignment.known_face_chip."""
     from DICTA2021.dlib_network import package_weights
 
     def network():
@@ -197,11 +204,14 @@ def embed_plain(faces: Sequence[TrainingFace], cache: Path) -> embeddings.Embedd
 
         return dlib_network()
 
+    def prepare(picture: np.ndarray, known: embeddings.Picture) -> np.ndarray:
+        return known_face_chip(picture, Face(known.box, known.landmarks), alignment)
+
     return embeddings.embed(
-        [embeddings.Picture(face.path, face.face.landmarks) for face in faces],
+        [embeddings.Picture(face.path, face.face.landmarks, face.face.box) for face in faces],
         network,
         embeddings.weight_file_key("dlib features", package_weights()),
-        embeddings.chip_preparation("A"),
+        embeddings.Preparation(f"known face {alignment} {detector_name(YUNET)}", prepare),
         cache=cache,
         progress=True,
     )
@@ -271,7 +281,7 @@ def picture_validation(
 
     Args:
         embed: (pictures, batch size) -> vectors.
-        faces: held out; unreadable ones are left out.
+        faces: held out; those that cannot be read or found again are left out.
         preparation: of its pictures.
     """
     from DICTA2021.training_validation import verification_figures
@@ -279,13 +289,11 @@ def picture_validation(
     plain, masked, people = [], [], []
     for face in faces:
         try:
-            picture = read_picture(face.path)
-        except PictureError:
+            sides = _plain_and_masked(face, preparation)
+        except (PictureError, embeddings.NoFaceError):
             continue
-        known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
-        covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
-        plain.append(preparation.prepare(picture, known))
-        masked.append(preparation.prepare(covered, known))
+        plain.append(sides[0])
+        masked.append(sides[1])
         people.append(face.person)
     _check_held_out(people)
     pictures, names = np.stack([*plain, *masked]), np.array(people)
@@ -298,17 +306,30 @@ def picture_validation(
     return validate
 
 
+def _plain_and_masked(
+    face: TrainingFace, preparation: embeddings.Preparation
+) -> tuple[np.ndarray, np.ndarray]:
+    """A face's picture prepared as it is and under the published mask.
+
+    Raises:
+        PictureError, NoFaceError: it cannot be read, or a face is needed and not found.
+    """
+    picture = read_picture(face.path)
+    known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
+    covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
+    return preparation.prepare(picture, known), preparation.prepare(covered, known)
+
+
 def chip_validation(
     embed: Callable[[np.ndarray, int], np.ndarray],
     faces: Sequence[TrainingFace],
-    alignments: Sequence[str] = ("A", "B"),
+    alignments: Sequence[str] = ("found",),
 ) -> Callable[[], dict[str, float]]:
     """Return what gives the figures of a dlib network on held-out faces, for each alignment.
 
     val_eer is the mean over the alignments; masks are the published ones.
     """
     from DICTA2021.training_validation import verification_figures
-    from mask_utils.landmarks import predict_landmarks
 
     chips, people = {name: [] for name in ("plain", *alignments)}, []
     for face in faces:
@@ -317,12 +338,9 @@ def chip_validation(
         except PictureError:
             continue
         covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
-        chips["plain"].append(embeddings.aligned_chip(picture, face.face.landmarks))
+        chips["plain"].append(known_face_chip(picture, face.face, plain_alignment(alignments)))
         for name in alignments:
-            landmarks = face.face.landmarks
-            if name == "B":
-                landmarks = predict_landmarks(covered, face.face.box)
-            chips[name].append(embeddings.aligned_chip(covered, landmarks))
+            chips[name].append(known_face_chip(covered, face.face, name))
         people.append(face.person)
     _check_held_out(people)
     pictures, names = np.concatenate([np.stack(own) for own in chips.values()]), np.array(people)
@@ -632,7 +650,7 @@ def _pair_training(arguments, recipe, training, held_out, where) -> Trained:
             model, loss = keras.Model(sides, distance), losses.contrastive_loss()
         compile_model(model, recipe, loss)
     if recipe.network == "dlib":
-        preparation = embeddings.chip_preparation("A")
+        preparation = embeddings.chip_preparation()
     else:
         preparation = embeddings.picture_preparation(recipe.preprocessing, recipe.network)
     embed = predictor(vectors, where)
@@ -679,15 +697,13 @@ def mine_hard_pairs(
         prepared: dict[bool, list[np.ndarray]] = {False: [], True: []}
         for face in faces[start : start + 64]:
             try:
-                picture = read_picture(face.path)
-            except PictureError as error:
+                plain, covered = _plain_and_masked(face, preparation)
+            except (PictureError, embeddings.NoFaceError) as error:
                 print(f"{face.path}: left out: {error}", file=sys.stderr)
                 continue
             readable.append(face)
-            known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
-            covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
-            prepared[False].append(preparation.prepare(picture, known))
-            prepared[True].append(preparation.prepare(covered, known))
+            prepared[False].append(plain)
+            prepared[True].append(covered)
         for masked, pictures in prepared.items():
             if pictures:
                 vectors[masked].append(embed(np.stack(pictures), 32))
@@ -718,7 +734,7 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
         VIEWS_SEED,
         arguments.jobs,
     )
-    found = embed_plain(training, arguments.cache)
+    found = embed_plain(training, arguments.cache, plain_alignment(recipe.alignments))
     for index, reason in list(found.failures.items())[:1]:
         print(
             f"{len(found.failures)} pictures cannot be read and are left out, the first is "
@@ -768,14 +784,15 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
         if recipe.metric:
             plain, *masked = (
                 embed(bank.chips[places, view].astype(np.float32), 64)
-                for view in range(1 + min(recipe.views, len(recipe.alignments)))
+                for view in range(1 + min(recipe.views, 2))
             )
             plain = np.concatenate([plain] * len(masked))
             map_ = mask_metric(plain, np.concatenate(masked), recipe.metric)
             dense = kept.get_layer("embedding_dense")
             dense.set_weights([dense.get_weights()[0] @ map_])
 
-    measure = chip_validation(embed, some_pictures(held_out, VALIDATION_PICTURES))
+    some = some_pictures(held_out, VALIDATION_PICTURES)
+    measure = chip_validation(embed, some, recipe.alignments)
 
     def validate() -> dict[str, float]:
         blend()

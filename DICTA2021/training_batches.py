@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from DICTA2021.augmentation import Augmentation, paint_random_mask, vary
-from DICTA2021.embeddings import Picture, Preparation
+from DICTA2021.embeddings import NoFaceError, Picture, Preparation
 from DICTA2021.losses import NOBODY
 from DICTA2021.training_faces import TrainingError, TrainingFace, by_person
 from DICTA2021.view_bank import Bank
@@ -27,7 +27,7 @@ def masked_and_plain(
     """Read a picture, paint a mask where one is asked for, vary it, prepare it for the network.
 
     Raises:
-        PictureError: the picture cannot be read.
+        PictureError, NoFaceError: the picture cannot be read, or a face is needed and not found.
     """
     picture = read_picture(face.path)
     if masked:
@@ -138,7 +138,7 @@ def pair_batches(
                     masked_and_plain(plain, False, augmentation, preparation, generator),
                     masked_and_plain(masked, True, augmentation, preparation, generator),
                 ]
-            except PictureError:
+            except (PictureError, NoFaceError):
                 continue  # drawn again
             return sides[::-1] if masked_reference else sides, float(genuine)
         raise TrainingError("expected readable pictures; 100 pairs in turn could not be read")
@@ -222,7 +222,7 @@ def view_batches(
             face = faces[generator.integers(len(faces))]
             try:
                 both = [view(face, generator) for _ in range(2)]
-            except PictureError:
+            except (PictureError, NoFaceError):
                 continue  # drawn again
             queries.append(both[0])
             keys.append(both[1])

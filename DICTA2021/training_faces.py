@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mask_utils.batch import MANIFEST_COLUMNS
+from mask_utils.batch import open_manifest
 from mask_utils.errors import UserError
-from mask_utils.landmark_cache import parse_box, parse_landmarks
+from mask_utils.landmark_cache import faces_of_row
 from mask_utils.landmarks import Face
-from mask_utils.ledger import Ledger
 from mask_utils.masking import picture_generator
 
 
@@ -66,14 +65,12 @@ def read_faces(masked_folder: Path, datasets: Sequence[str]) -> list[TrainingFac
             f"expected masked datasets and {path}; it is not there; run: {make} {masked_folder}"
         )
     faces, found = [], set()
-    manifest = Ledger(path, MANIFEST_COLUMNS, ("source",))
+    manifest = open_manifest(path)
     for row in manifest.rows():
         dataset = row["dataset"]
         if dataset not in datasets or row["status"] != "masked":
             continue
-        face = Face(
-            parse_box(row["box"].split(";")[0]), parse_landmarks(row["landmarks"].split(";")[0])
-        )
+        face = faces_of_row(row)[0]
         person = f"{dataset}/{row['identity']}" if row["identity"] else ""
         faces.append(
             TrainingFace(masked_folder / row["copy"], row["copy"], person, face, row["sha256"])

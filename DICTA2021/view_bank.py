@@ -14,15 +14,16 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
+from DICTA2021.alignment import CHIP_SIZE, known_face_chip
 from DICTA2021.augmentation import Augmentation, paint_random_mask
-from DICTA2021.embeddings import CHIP_SIZE, aligned_chip
 from DICTA2021.training_faces import TrainingError, TrainingFace, add_faces
+from mask_utils.detection import YUNET
 from mask_utils.files import whole_file
 from mask_utils.images import PictureError, read_picture
-from mask_utils.landmarks import predict_landmarks
+from mask_utils.landmark_cache import detector_name
 from mask_utils.masking import picture_generator
 
-_FORMAT = "1"  # raise it when the same key would stand for other pixels
+_FORMAT = "2"  # raise it when the same key would stand for other pixels
 _CHUNK = 16  # faces a process takes at a time
 
 
@@ -30,8 +31,8 @@ class Bank(NamedTuple):
     """Chips of faces.
 
     chips: uint8 (faces, 1 + views, 150, 150, 3), RGB, mapped to memory; view 0 is the plain face,
-    aligned by its own landmarks. usable: bool (faces,), False where the picture could not be read
-    and its chips are black.
+    aligned as plain_alignment says. usable: bool (faces,), False where the picture could not be
+    read and its chips are black.
     """
 
     chips: np.ndarray
@@ -53,8 +54,7 @@ def build_bank(
         faces: of training_faces.read_faces.
         augmentation: looks of the masks; the other changes are made later, by `vary`.
         views: masked views of each face.
-        alignments: of the views in turn: "A" by the unmasked picture's landmarks, "B" by those
-            predicted on the masked picture in the face's box.
+        alignments: of the views in turn, see alignment.known_face_chip.
         folder: where the file is kept, about 68 kB a chip.
         seed: decides, with each picture's place, what is painted.
         jobs: processes, -1 for one each core.
@@ -92,10 +92,15 @@ def build_bank(
     return Bank(chips, chips[:, 0, ::15, ::15].any(axis=(1, 2, 3)))
 
 
+def plain_alignment(alignments: Sequence[str]) -> str:
+    """Return how unmasked faces are aligned beside masked views: as found, where those are."""
+    return "found" if "found" in alignments else "A"
+
+
 def _key(faces, augmentation, views, alignments, seed) -> str:
     # Only what is painted: the other changes are made by the loader.
     painted = tuple(augmentation)[:4]
-    settings = (_FORMAT, painted)
+    settings = (_FORMAT, detector_name(YUNET), painted)
     digest = hashlib.sha256(repr((*settings, views, tuple(alignments), seed)).encode())
     add_faces(digest, faces)
     return digest.hexdigest()[:32]
@@ -114,12 +119,10 @@ def _paint(
             picture = read_picture(face.path)
         except PictureError:
             continue  # black: Bank.usable says so, and the training names the picture
-        row[0] = aligned_chip(picture, face.face.landmarks)
+        row[0] = known_face_chip(picture, face.face, plain_alignment(alignments))
         generator = picture_generator(seed, face.place)
         for view in range(views):
             masked = paint_random_mask(picture, face.face, augmentation, generator)
-            landmarks = face.face.landmarks
-            if alignments[view % len(alignments)] == "B":
-                landmarks = predict_landmarks(masked, face.face.box)
-            row[1 + view] = aligned_chip(masked, landmarks)
+            alignment = alignments[view % len(alignments)]
+            row[1 + view] = known_face_chip(masked, face.face, alignment)
     return chips

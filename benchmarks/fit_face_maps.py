@@ -1,10 +1,10 @@
-"""Fit the two maps between detectors: YuNet's face -> HOG's box, and YuNet's points -> dlib's chip.
+"""Fit the two maps from YuNet's faces: to HOG's box, and to the chips that dlib cuts.
 
-The landmark predictor wants the box that dlib's HOG detector draws, and dlib's network the chip that
-dlib cuts by 68 landmarks. On faces that both detectors find, this fits by least squares what takes
-YuNet's answer there, and prints the constants HOG_BOX_MAP (mask_utils/detection.py) and CHIP_POINTS
-(DICTA2021/alignment.py), with how well the first fits faces that it was not fitted to. LFW, on which
-matchers are tested, is left out. Takes about a minute on 2 cores.
+The landmark predictor wants the box that dlib's HOG detector draws, and dlib's network the chip
+that dlib cuts by 68 landmarks. On faces that both detectors find, this fits by least squares what
+takes YuNet's answer there, and prints the constants HOG_BOX_MAP (mask_utils/detection.py) and
+CHIP_POINTS (DICTA2021/alignment.py), with how well the first fits faces that it was not fitted to.
+LFW, on which matchers are tested, is left out. Takes about a minute on 2 cores.
 """
 
 import argparse
@@ -70,8 +70,8 @@ def sample(path: Path) -> Sample | None:
 def chip_transform(shape: tuple[int, ...], landmarks: np.ndarray) -> np.ndarray:
     """Return the affine map (3, 2) of x, y, 1 in a picture to x, y on the chip that dlib cuts.
 
-    dlib does not tell it. So a picture whose colours are its coordinates is cut, and the map is read
-    off the chip.
+    dlib does not tell it. So a picture whose colours are its coordinates is cut, and the map is
+    read off the chip.
 
     Args:
         shape: (height, width, ...) of the picture, at most 255 pixels a side.
@@ -110,7 +110,9 @@ def fit(arguments: argparse.Namespace) -> int:
     errors = np.abs(features[1::2] @ half - wanted[1::2])
     shares = np.percentile(errors, [50, 90, 99], axis=0).round(3).tolist()
     print(f"{len(samples)} of {len(paths)} faces found alone by both detectors")
-    print(f"errors of x, y, side on the faces left out, over the box's size, 50, 90, 99 %: {shares}")
+    print(
+        f"errors of x, y, side on the faces left out, over the box's size, 50, 90, 99 %: {shares}"
+    )
     final, _, _, _ = np.linalg.lstsq(features, wanted, rcond=None)
     print(f"HOG_BOX_MAP = {np.round(final, 4).tolist()}")
     print(f"largest change from the constant in use: {np.abs(final - HOG_BOX_MAP).max():.4f}")

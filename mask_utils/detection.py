@@ -1,7 +1,7 @@
 """A picture -> the faces in it: box, five points and score, by YuNet or by dlib's HOG detector.
 
-YuNet (the default) sees faces behind masks; HOG is the papers' detector. Whichever finds a face, its
-box is the square that HOG draws: dlib's landmark predictor and the published crops expect that.
+YuNet (the default) sees faces behind masks; HOG is the papers' detector. Whichever finds a face,
+its box is the square that HOG draws: dlib's landmark predictor and the published crops expect it.
 """
 
 import functools
@@ -33,7 +33,8 @@ COPY = 640
 _DOUBTFUL = 0.3  # of YuNet: a candidate of this score may be a face, looked at more closely
 _CLEAR = 0.7  # of YuNet: a face of this score needs no larger copy
 _SURE = 0.9  # of YuNet: a face of this score needs no turned copy
-_TURNED_MARGIN = 0.05  # by which a face on a turned copy has to be more certain
+_TURNED = 0.8  # of YuNet: the score that a face on a turned copy needs
+_TURNED_MARGIN = 0.05  # and by how much it has to be more certain than one on the picture as it is
 _OVERLAP = 0.3  # of two boxes over their union: above it they are one face
 _TILE = 1280  # pixels, the side of the parts in which large copies are searched: bounds the memory
 _TILE_OVERLAP = 192  # pixels; larger faces are found on the coarser copies
@@ -55,6 +56,9 @@ class Detector(NamedTuple):
     size: int = HOG_SIZE
 
 
+YUNET = Detector()
+"""The default."""
+
 PUBLISHED = Detector("hog", MIN_SCORES["hog"], upsample=(1,), size=0)
 """The papers' detector: HOG, one doubling, on the full-size picture."""
 
@@ -63,8 +67,9 @@ class FoundFace(NamedTuple):
     """A face as a detector gives it.
 
     box: left, top, right, bottom in pixels, inclusive: the square that HOG draws. points: float64
-    (5, 2), x and y in pixels, of the right eye, left eye, nose tip, right and left mouth corner (the
-    person's right, so mostly the left in the picture); None from HOG. score: higher = more sure.
+    (5, 2), x and y in pixels, of the right eye, left eye, nose tip, right and left mouth corner
+    (the person's right, so mostly the left in the picture); None from HOG. score: higher = more
+    certain.
     """
 
     box: tuple[int, int, int, int]
@@ -75,15 +80,15 @@ class FoundFace(NamedTuple):
 class Found(NamedTuple):
     """What a detector found, most certain first, and in which pass (None: nothing).
 
-    The pass is, of HOG, how often the picture was doubled; of YuNet, the longest side of the copy in
-    pixels, and by how many degrees it was turned counter-clockwise where that was needed.
+    The pass is, of HOG, how often the picture was doubled; of YuNet, the longest side of the copy
+    in pixels, and by how many degrees it was turned counter-clockwise where that was needed.
     """
 
     detector_pass: str | None
     faces: tuple[FoundFace, ...]
 
 
-def detect(picture: np.ndarray, detector: Detector = Detector()) -> Found:
+def detect(picture: np.ndarray, detector: Detector = YUNET) -> Found:
     """Find the faces of a picture.
 
     Args:
@@ -187,7 +192,7 @@ def _look(picture: np.ndarray, longest: int, least: float) -> _Rows:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     copy = np.ascontiguousarray(picture)
     if size != (width, height):
-        # Averaging areas costs as much as a fifth of the search, and below a half nothing less does.
+        # Averaging over areas is slow; from a half on less would lose pixels.
         how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
         copy = cv2.resize(copy, size, interpolation=how)
     rows = _look_in_tiles(cv2.cvtColor(copy, cv2.COLOR_RGB2BGR), least)
@@ -290,8 +295,8 @@ def yunet_candidates(
         least: score.
 
     Returns:
-        Boxes (n, 4), x, y, width and height; points (n, 5, 2), see FoundFace; scores (n,); in pixels
-        of the picture, highest score first.
+        Boxes (n, 4), x, y, width and height; points (n, 5, 2), see FoundFace; scores (n,); in
+        pixels of the picture, highest score first.
     """
     return tuple(_look(picture, min(max(picture.shape[:2]), COPY), least))
 
@@ -299,7 +304,7 @@ def yunet_candidates(
 def _search(picture: np.ndarray, detector: Detector) -> Found:
     """Look at a small copy, at larger ones where that leaves doubts, and at turned ones."""
     least = detector.min_score
-    small = _look(picture, min(max(picture.shape[:2]), SMALL_COPY), min(_DOUBTFUL, least))
+    small = _look_at_small(picture, least)
     if small.surest < _SURE:
         quarters = _quarters_to_upright(picture, SMALL_COPY, max(least, small.surest))
         if quarters:
@@ -312,10 +317,15 @@ def _search(picture: np.ndarray, detector: Detector) -> Found:
     return _found(rows, str(longest))
 
 
+def _look_at_small(picture: np.ndarray, least: float) -> _Rows:
+    """Candidates on the small copy, doubtful ones included."""
+    return _look(picture, min(max(picture.shape[:2]), SMALL_COPY), min(_DOUBTFUL, least))
+
+
 def _search_upright(picture: np.ndarray, small: _Rows, detector: Detector) -> tuple[_Rows, int]:
     """Look at larger copies as far as needed; returns faces and the longest side of the last copy.
 
-    small: what the small copy shows, doubtful candidates included.
+    small: of _look_at_small.
     """
     longest, least = max(picture.shape[:2]), detector.min_score
     if not detector.every and _is_clear(small, picture.shape, least):
@@ -336,7 +346,7 @@ def _quarters_to_upright(picture: np.ndarray, longest: int, surest: float) -> in
     """
     longest = min(max(picture.shape[:2]), longest)
     scores = {
-        quarters: _look(np.rot90(picture, quarters), longest, _CLEAR).surest
+        quarters: _look(np.rot90(picture, quarters), longest, _TURNED).surest
         for quarters in (1, 2, 3)
     }
     best = max(scores, key=scores.get)
@@ -346,7 +356,9 @@ def _quarters_to_upright(picture: np.ndarray, longest: int, surest: float) -> in
 def _search_turned(picture: np.ndarray, quarters: int, detector: Detector) -> Found:
     """The faces of a picture that is searched turned, turned back."""
     turned = np.rot90(picture, quarters)
-    small = _look(turned, min(max(turned.shape[:2]), SMALL_COPY), min(_DOUBTFUL, detector.min_score))
+    small = _look(
+        turned, min(max(turned.shape[:2]), SMALL_COPY), min(_DOUBTFUL, detector.min_score)
+    )
     rows, longest = _search_upright(turned, small, detector)
     corners = rows.boxes[:, :2], rows.boxes[:, :2] + rows.boxes[:, 2:]
     ends = [turn_points(corner, -quarters, turned.shape) for corner in corners]
@@ -422,9 +434,9 @@ HOG_BOX_MAP = np.array(
         (-0.1976, 0.1646, 0.0651),
     ]
 )
-"""From hog_box_features to x and y of the middle of HOG's box, from that of YuNet's, and its side, in
-units of sqrt(width * height): `python benchmarks/fit_face_maps.py --base_folder ../shared/datasets
---limit 1000`, on 1,966 faces of UTKFace and CelebA."""
+"""From hog_box_features to x and y of the middle of HOG's box, from that of YuNet's, and its side,
+in units of sqrt(width * height): `python benchmarks/fit_face_maps.py --base_folder
+../shared/datasets --limit 1000`, on 1,966 faces of UTKFace and CelebA."""
 
 
 def hog_box_features(box: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mask_utils.errors import UserError
 from mask_utils.detection import MIN_SCORES, Detector
+from mask_utils.errors import UserError
 from mask_utils.landmarks import Detection, Face
 from mask_utils.ledger import Ledger
 

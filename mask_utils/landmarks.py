@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mask_utils.detection import Detector, FoundFace, detect
+from mask_utils.detection import YUNET, Detector, FoundFace, detect
 from mask_utils.model_files import model_file
 from mask_utils.turning import quarter_turns, turn_box, turn_points
 
@@ -57,7 +57,7 @@ def predict_landmarks(picture: np.ndarray, box: tuple[int, int, int, int]) -> np
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.int32)
 
 
-def find_faces(picture: np.ndarray, detector: Detector = Detector()) -> Detection:
+def find_faces(picture: np.ndarray, detector: Detector = YUNET) -> Detection:
     """Find the faces of a picture with their landmarks; see mask_utils.detection.detect."""
     found = detect(picture, detector)
     return Detection(
@@ -76,6 +76,25 @@ def _with_landmarks(picture: np.ndarray, face: FoundFace) -> Face:
         landmarks = turn_points(on_turned, -quarters, turned.shape)
     points = five_points(Face(face.box, landmarks)) if face.points is None else face.points
     return Face(face.box, landmarks, np.round(points, 2), face.score)
+
+
+def find_face(
+    picture: np.ndarray, detector: Detector = YUNET, choice: str = "largest"
+) -> FoundFace | None:
+    """Find one face of a picture and its five points; no landmarks are predicted but for HOG.
+
+    Args:
+        picture: uint8 (height, width, 3), RGB, 0-255.
+        detector: see mask_utils.detection.detect.
+        choice: largest or central, see choose_faces.
+
+    Returns:
+        The face, points filled in; None where nothing was found.
+    """
+    faces = choose_faces(detect(picture, detector).faces, choice, picture.shape)
+    if not faces or faces[0].points is not None:
+        return faces[0] if faces else None
+    return faces[0]._replace(points=_with_landmarks(picture, faces[0]).points)
 
 
 def five_points(face: Face) -> np.ndarray:

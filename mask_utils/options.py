@@ -107,9 +107,7 @@ def add_detector_options(group) -> None:
     )
 
 
-def check_detector_options(
-    parser: argparse.ArgumentParser, arguments: argparse.Namespace
-) -> None:
+def check_detector_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Refuse options of another detector; ends the program with exit code 2."""
     if arguments.detector == "yunet":
         for option in ("upsample", "detector_size"):

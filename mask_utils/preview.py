@@ -1,7 +1,12 @@
-"""One sheet that shows a face under every mask type and style.
+"""One sheet that shows a face under every mask type and style, or what is found on many pictures.
 
-Column by column the types a to f, row by row the styles flat, surgical and cloth, and a row with
-your pattern where you give one. Takes about two seconds.
+--input: column by column the types a to f, row by row the styles flat, surgical and cloth, and a
+row with your pattern where you give one. Takes about two seconds.
+
+--faces: pictures, or folders of them, with every face that the detector finds: its box, five
+points, 68 landmarks and score.
+
+    python -m mask_utils.preview --faces photographs group.jpg --output found.png --detector yunet
 """
 
 import argparse
@@ -10,13 +15,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
-from mask_utils.argument_types import new_parser
+from mask_utils.argument_types import new_parser, positive
+from mask_utils.datasets import walk
 from mask_utils.errors import end_cleanly
+from mask_utils.found_faces import Shown, draw_found_faces
 from mask_utils.geometry import MASK_TYPES
 from mask_utils.images import PictureError, picture_format, read_picture, write_picture
 from mask_utils.landmarks import Face, choose_faces, find_faces
 from mask_utils.masking import MaskSettings, mask_picture
+from mask_utils.options import add_detector_options, check_detector_options, chosen_detector
 from mask_utils.overlay import STYLES
 
 _MARGIN = 0.45
@@ -78,32 +87,93 @@ def _write(sheet: np.ndarray, text: str, place: tuple[int, int]) -> None:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(__doc__, "python -m mask_utils.preview --input face.jpg --output sheet.png")
-    parser.add_argument("--input", type=Path, required=True, help="a picture with a face")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--input", type=Path, help="a picture with a face, to show under every mask")
+    what.add_argument(
+        "--faces",
+        type=Path,
+        nargs="+",
+        metavar="PICTURE",
+        help="pictures and folders of them, to show with the faces found",
+    )
     parser.add_argument("--output", type=Path, required=True, help="the sheet")
-    parser.add_argument("--pattern", type=Path, metavar="IMAGE", help="adds a row of its own")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--pattern", type=Path, metavar="IMAGE", help="adds a row of its own (with --input)"
+    )
+    parser.add_argument(
+        "--limit",
+        type=positive,
+        default=24,
+        metavar="N",
+        help="with --faces: at most N pictures of each folder, spread evenly (default: 24)",
+    )
+    add_detector_options(parser.add_argument_group("finding faces"))
+    arguments = parser.parse_args(argv)
+    check_detector_options(parser, arguments)
+    if arguments.faces and arguments.pattern:
+        parser.error("--pattern goes with --input")
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 done, 1 no face found, 2 wrong usage."""
     arguments = parse_arguments(argv)
-    return end_cleanly(lambda: _preview(arguments.input, arguments.output, arguments.pattern))
+    return end_cleanly(
+        lambda: _preview_faces(arguments) if arguments.faces else _preview(arguments)
+    )
 
 
-def _preview(input_file: Path, output_file: Path, pattern: Path | None) -> int:
-    picture_format(output_file.suffix)
-    try:
-        picture = read_picture(input_file)
-    except PictureError as error:
-        raise PictureError(f"{input_file}: {error}") from None
-    faces = choose_faces(find_faces(picture).faces, "largest", picture.shape)
+def _preview(arguments: argparse.Namespace) -> int:
+    picture_format(arguments.output.suffix)
+    picture = _read(arguments.input)
+    faces = find_faces(picture, chosen_detector(arguments)).faces
     if not faces:
-        print(f"{input_file}: no_face: the detector found no face", file=sys.stderr)
+        print(f"{arguments.input}: no_face: the detector found no face", file=sys.stderr)
         return 1
+    (face,) = choose_faces(faces, "largest", picture.shape)
     colors = {"flat": "white", "surgical": "#a9cdeb", "cloth": "#3d4f7d"}
-    write_picture(output_file, draw_sheet(picture, faces[0], colors, pattern))
-    print(output_file)
+    write_picture(arguments.output, draw_sheet(picture, face, colors, arguments.pattern))
+    print(arguments.output)
     return 0
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        return read_picture(path)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from None
+
+
+def _preview_faces(arguments: argparse.Namespace) -> int:
+    picture_format(arguments.output.suffix)
+    detector = chosen_detector(arguments, every=True)
+    shown = []
+    paths = [path for place in arguments.faces for path in _pictures(place, arguments.limit)]
+    for path in tqdm(paths, unit="picture", disable=None):
+        try:
+            picture = _read(path)
+        except PictureError as error:
+            print(error, file=sys.stderr)
+            continue
+        shown.append(Shown(picture, find_faces(picture, detector), path.name))
+    if not shown:
+        raise PictureError("expected pictures; none could be read")
+    write_picture(arguments.output, draw_found_faces(shown))
+    found = sum(bool(one.detection.faces) for one in shown)
+    faces = sum(len(one.detection.faces) for one in shown)
+    print(f"{arguments.output}: {faces:,} faces on {found:,} of {len(shown):,} pictures")
+    return 0 if found else 1
+
+
+def _pictures(place: Path, limit: int) -> list[Path]:
+    """A picture itself, or pictures of a folder spread evenly over the order of their names."""
+    if not place.is_dir():
+        return [place]
+    there = [place / source.relative for source in walk(place) if not source.status]
+    if not there:
+        raise PictureError(f"expected pictures in {place}; none is there")
+    chosen = np.unique(np.linspace(0, len(there) - 1, min(limit, len(there))).astype(int))
+    return [there[i] for i in chosen]
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from DICTA2021 import view_bank
+from DICTA2021.alignment import aligned_chip
 from DICTA2021.augmentation import Augmentation
-from DICTA2021.embeddings import aligned_chip
 from DICTA2021.training_faces import read_faces
 from DICTA2021.view_bank import build_bank
 from mask_utils.geometry import mask_outline

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from mask_utils.detection import Detector
 from mask_utils.files import default_cache_file
 from mask_utils.landmark_cache import (
     LandmarkFileError,
@@ -16,7 +17,6 @@ from mask_utils.landmark_cache import (
     parse_landmarks,
     read_landmark_file,
 )
-from mask_utils.detection import Detector
 from mask_utils.landmarks import Detection, Face
 
 POINTS = np.arange(136, dtype=np.int32).reshape(68, 2) - 5
