@@ -301,6 +301,13 @@ def yunet_candidates(
     return tuple(_look(picture, min(max(picture.shape[:2]), COPY), least))
 
 
+def detect_in_one_pass(
+    picture: np.ndarray, least: float = MIN_SCORES["yunet"]
+) -> tuple[FoundFace, ...]:
+    """Return the faces of yunet_candidates, against which the search of `detect` is checked."""
+    return _found(_Rows(*yunet_candidates(picture, least)), str(COPY)).faces
+
+
 def _search(picture: np.ndarray, detector: Detector) -> Found:
     """Look at a small copy, at larger ones where that leaves doubts, and at turned ones."""
     least = detector.min_score
