@@ -18,6 +18,8 @@ Paths start from the folder of the file. Each model has
     split         uniform (default) or random: which of the paper's columns it belongs to
     transforms    complex (default), simple or none: which of the paper's rows it belongs to
     backbone      resnet50 (default) or dlib
+    alignment     of dlib's chips: found (default) by five points of the picture as it is, or A by
+                  the landmarks of the unmasked picture
     trained_on    published (default: the papers' own weights, judged against the papers' figures),
                   or what else, in words: such figures stand beside the papers' and get no verdict
 """
@@ -41,6 +43,7 @@ _CHOICES = {
     "split": SPLITS,
     "transforms": ("complex", "simple", "none"),
     "backbone": ("resnet50", "dlib"),
+    "alignment": ("found", "A"),
 }
 _PATHS = ("dataset_path", "model_path", "predictions")
 _KEYS = (*_PATHS, *_CHOICES, "trained_on")
@@ -59,6 +62,7 @@ class ModelEntry(NamedTuple):
     split: str
     transforms: str
     backbone: str
+    alignment: str
     trained_on: str
     dataset_path: Path | None
     model_path: Path | None
@@ -139,6 +143,7 @@ def _read_entry(name: str, entry: object, dataset: object, path: Path) -> ModelE
         entry.get("split", "uniform"),
         entry.get("transforms", "complex"),
         entry.get("backbone", "resnet50"),
+        entry.get("alignment", "found"),
         entry.get("trained_on", PUBLISHED),
         **paths,
     )

@@ -27,21 +27,25 @@ and then RandAugment, which is part of the network (training alone)."""
 RAND_AUGMENT_STRENGTH = 0.3
 
 
-def find_pictures(rows: Sequence[SplitRow], pictures: Path, faces: str) -> list[FacePicture]:
-    """Find the files and landmarks of a split's pictures.
+def find_pictures(
+    rows: Sequence[SplitRow], pictures: Path, faces: str, alignment: str = "found"
+) -> list[FacePicture]:
+    """Find the files of a split's pictures, and landmarks where the alignment takes them.
 
     Args:
         rows: of the split.
         pictures: folder with manifest.csv and UTKFace/, as utkfaces_dataset.py and
             generate_mask_to_datasets.py write it.
-        faces: "masked" or "unmasked"; landmarks are those of the unmasked picture for both, so
-            that the two are cut alike.
+        faces: "masked" or "unmasked".
+        alignment: one of prepared_pictures.ALIGNMENTS; with "A" the landmarks are those of the
+            unmasked picture for both, so that the two are cut alike.
 
     Returns:
         One FacePicture a row.
 
     Raises:
-        SplitError: a picture without landmarks. LandmarkFileError: no manifest, or a damaged one.
+        SplitError: a picture that is not in the manifest. LandmarkFileError: no manifest, or a
+        damaged one.
     """
     known = {
         Path(source).name: found
@@ -56,8 +60,8 @@ def find_pictures(rows: Sequence[SplitRow], pictures: Path, faces: str) -> list[
                 f"{row.picture}: no landmarks in {pictures / 'manifest.csv'}; was the split made "
                 "from other pictures?"
             )
-        path = pictures / "UTKFace" / f"{prefix}{row.picture}"
-        found.append(FacePicture(path, known[row.picture][0].landmarks))
+        landmarks = known[row.picture][0].landmarks if alignment == "A" else None
+        found.append(FacePicture(pictures / "UTKFace" / f"{prefix}{row.picture}", landmarks))
     return found
 
 

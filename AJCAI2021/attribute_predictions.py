@@ -119,14 +119,15 @@ def find_test_pictures(entry: ModelEntry) -> tuple[list[SplitRow], list[FacePict
     place = entry.dataset_path
     if place.is_file():
         rows = splits.of_subset(splits.read_split(place), "testing")
-        return rows, find_pictures(rows, place.parent / "pictures", entry.faces)
+        pictures = place.parent / "pictures"
+        return rows, find_pictures(rows, pictures, entry.faces, entry.alignment)
     if not place.is_dir():
         raise ConfigError(
             f"{entry.name}: no dataset at {place}; make it with dataset_util/utkfaces_dataset.py"
         )
-    if entry.backbone == "dlib":
+    if entry.backbone == "dlib" and entry.alignment == "A":
         raise ConfigError(
-            f"{entry.name}: expected a split.csv for the dlib backbone, which needs landmarks; the "
+            f"{entry.name}: expected a split.csv for alignment A, which needs landmarks; the "
             f"folder {place} came"
         )
     rows, pictures = [], []
@@ -137,7 +138,7 @@ def find_test_pictures(entry: ModelEntry) -> tuple[list[SplitRow], list[FacePict
         if found.status or masked != (entry.faces == "masked") or not parse_utkface_name(plain):
             continue
         rows.append(SplitRow(plain, "testing", splits.face_of(plain)))
-        pictures.append(FacePicture(place / found.relative, np.zeros((68, 2), np.int32)))
+        pictures.append(FacePicture(place / found.relative))
     if not rows:
         raise ConfigError(f"{entry.name}: no {entry.faces} UTKFace pictures below {place}")
     return rows, pictures

@@ -17,19 +17,30 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from DICTA2021.alignment import CHIP_SIZE, aligned_chip
+from DICTA2021.alignment import CHIP_SIZE, aligned_chip, chip_by_points
+from mask_utils.detection import YUNET
 from mask_utils.errors import UserError
 from mask_utils.images import PictureError, decode_picture, read_file
+from mask_utils.landmark_cache import detector_name
+from mask_utils.landmarks import find_face
 
 _FORMAT = "1"  # raise it when the same key would stand for another content
 _CHUNK = 128  # rows a process makes before it says so
 
 
+ALIGNMENTS = ("found", "A")
+"""How the chips of the dlib backbone are cut: by five points found on the picture as it is, masked
+or not, or by the landmarks of the unmasked picture."""
+
+
 class FacePicture(NamedTuple):
-    """A picture file and the (68, 2) landmarks of its face, x and y in pixels."""
+    """A picture file and the (68, 2) landmarks that its face is cut out by, x and y in pixels.
+
+    Without landmarks, the face is found on the picture itself.
+    """
 
     path: Path
-    landmarks: np.ndarray
+    landmarks: np.ndarray | None = None
 
 
 class ArrayError(UserError):
@@ -61,8 +72,9 @@ def prepare_picture(picture: FacePicture, backbone: str, size: int) -> np.ndarra
     """Read a picture and bring it to what a backbone sees.
 
     Args:
-        picture: file and landmarks; of a masked picture those of the unmasked one.
-        backbone: "dlib": the aligned face chip; "resnet50": the whole picture, see resized_square.
+        picture: file, and landmarks where they are given.
+        backbone: "dlib": the aligned face chip, or, where no face is found, the whole picture;
+            "resnet50": the whole picture, see resized_square.
         size: side of the result in pixels.
 
     Returns:
@@ -75,9 +87,29 @@ def prepare_picture(picture: FacePicture, backbone: str, size: int) -> np.ndarra
         pixels = decode_picture(read_file(picture.path))
     except PictureError as error:
         raise ArrayError(f"{picture.path}: {error}") from None
-    if backbone == "dlib":
+    if backbone != "dlib":
+        return resized_square(pixels, size)
+    if picture.landmarks is not None:
         return aligned_chip(pixels, picture.landmarks, size)
-    return resized_square(pixels, size)
+    face = find_face(pixels)
+    # A prediction is asked for of every picture: one without a found face counts, as it is.
+    return (
+        resized_square(pixels, size) if face is None else chip_by_points(pixels, face.points, size)
+    )
+
+
+def failure_to_enrol(pictures: Sequence[FacePicture], jobs: int = -1) -> float:
+    """Return the share of pictures on which a face is looked for and none is found (FTE)."""
+    found = joblib.Parallel(n_jobs=jobs, prefer="threads")(
+        joblib.delayed(_has_face)(picture) for picture in pictures
+    )
+    return 1 - float(np.mean(found))
+
+
+def _has_face(picture: FacePicture) -> bool:
+    if picture.landmarks is not None:
+        return True
+    return find_face(decode_picture(read_file(picture.path))) is not None
 
 
 def default_size(backbone: str) -> int:
@@ -97,8 +129,10 @@ def picture_key(pictures: Sequence[FacePicture], backbone: str, size: int) -> st
             digest.update(hashlib.sha256(read_file(picture.path)).digest())
         except PictureError as error:
             raise ArrayError(f"{picture.path}: {error}") from None
-        if backbone == "dlib":
+        if backbone == "dlib" and picture.landmarks is not None:
             digest.update(np.asarray(picture.landmarks, "<f8").tobytes())
+        elif backbone == "dlib":
+            digest.update(detector_name(YUNET).encode())
     return digest.hexdigest()[:20]
 
 

@@ -38,7 +38,14 @@ from AJCAI2021.attribute_predictions import predict, predict_in_batches, predict
 from AJCAI2021.attributes import ATTRIBUTES, truth
 from AJCAI2021.linear_head import fit_head
 from AJCAI2021.prediction_files import write_predictions
-from AJCAI2021.prepared_pictures import build_array, default_size, picture_key, prepare_pictures
+from AJCAI2021.prepared_pictures import (
+    ALIGNMENTS,
+    build_array,
+    default_size,
+    failure_to_enrol,
+    picture_key,
+    prepare_pictures,
+)
 from mask_utils.argument_types import job_count, new_parser, positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file, write_file
@@ -92,6 +99,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     network.add_argument(
         "--image_size", type=positive, metavar="PIXELS", help="(default: 224; dlib 150)"
+    )
+    network.add_argument(
+        "--alignment",
+        choices=ALIGNMENTS,
+        help="of dlib's chips: found by five points of the picture as it is, masked or not; A by "
+        "the landmarks of the unmasked picture (default: found)",
     )
     network.add_argument(
         "--dropout", type=float, help="of the features (default: 0.3; with --head linear 0)"
@@ -163,6 +176,10 @@ def _fill_defaults(parser: argparse.ArgumentParser, arguments: argparse.Namespac
         arguments.learning_rate = 5e-5 if fitted else 5e-4
     if arguments.frozen is None:
         arguments.frozen = 11 if dlib else 0
+    if not dlib and arguments.alignment:
+        parser.error("--alignment is of the dlib backbone; resnet50 sees the whole picture")
+    if dlib:
+        arguments.alignment = arguments.alignment or "found"
     if not dlib and arguments.frozen:
         parser.error("--frozen is of the dlib backbone")
     if not 0 <= arguments.frozen <= 15:
@@ -204,7 +221,9 @@ def train(arguments: argparse.Namespace) -> int:
             f"{len(rows['training'])} came; say a smaller --batch_size"
         )
     pictures = {
-        subset: find_pictures(found, arguments.pictures, arguments.faces)
+        subset: find_pictures(
+            found, arguments.pictures, arguments.faces, arguments.alignment or "found"
+        )
         for subset, found in rows.items()
     }
     arrays = {
@@ -245,7 +264,8 @@ def train(arguments: argparse.Namespace) -> int:
         training.draw_curves(history, arguments.output / "curves.png", title)
         digest = training.weights_digest(trained)
         load_weights(network, arguments.output / "best.weights.h5")
-    evaluate(arguments, network, rows["testing"], arrays["testing"], history, digest)
+    fte = failure_to_enrol(pictures["testing"], arguments.jobs) if arguments.alignment else 0.0
+    evaluate(arguments, network, rows["testing"], arrays["testing"], history, digest, fte)
     return 0
 
 
@@ -402,8 +422,12 @@ def validation(model, views, rows, attribute: str) -> Callable[[], Mapping[str, 
     return validate
 
 
-def evaluate(arguments, network, rows, pictures, history, digest: str) -> None:
-    """Predict the test pictures, print the figures and write predictions.csv and test.json."""
+def evaluate(arguments, network, rows, pictures, history, digest: str, fte: float) -> None:
+    """Predict the test pictures, print the figures and write predictions.csv and test.json.
+
+    fte: share of the test pictures on which no face was found; they are predicted from the whole
+    picture, and count.
+    """
     from AJCAI2021.evaluation import figures_of
     from reproduction.training import best_epoch
 
@@ -415,6 +439,7 @@ def evaluate(arguments, network, rows, pictures, history, digest: str) -> None:
     best = best_epoch(history, monitor, "min")
     described = {
         "pictures": len(rows),
+        "FTE": fte,
         "best_epoch": best + 1,
         "epochs": len(history),
         "seconds": round(sum(row["seconds"] for row in history), 1),
@@ -424,6 +449,8 @@ def evaluate(arguments, network, rows, pictures, history, digest: str) -> None:
     write_file(arguments.output / "test.json", json.dumps(described, indent=2) + "\n")
     for name, (value, low, high) in figures.items():
         print(f"test {name}: {value:.4f} [{low:.4f}, {high:.4f}] on {len(rows)} pictures")
+    if fte:
+        print(f"on {fte:.2%} of them no face was found: predicted from the whole picture, counted")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,9 +2,12 @@
 
 Trained here; no table of the papers. LFW's official pairs (both sides the same network), exact EER
 with 95 % intervals (bootstrap over subjects), for several seeds of the training and their mean:
-nobody masked, the probe masked (landmarks of the unmasked picture, A, or predicted on the masked
-one, B), both masked, every mask type and style; and real masks (RMFRD's tight crops, no alignment).
-No pair holds one photograph twice. Writes results/masked_dlib.csv and .md with meta.json,
+masks on neither side, on the probe or on both, every mask type and style, and real masks (RMFRD).
+Chips are cut by what is found on each picture as it is, and compared with their mirror images; the
+conditions A (by the landmarks of the unmasked picture) and B (by those predicted on the masked one)
+know more than a user does, and are not mirrored. Pairs that could not be compared count as
+non-matches in a column of its own. No pair holds one photograph twice. Writes
+results/masked_dlib.csv and .md with meta.json,
 results/masked_dlib_ablations.* for --others, and with --card the decision thresholds beside the
 first model.
 
@@ -43,6 +46,7 @@ PAGES = (HERE / "models" / "README.md", HERE / "README.md")
 FRONT_PAGE = provenance.REPOSITORY / "README.md"
 """Where the table goes, between the markers masked_dlib; on the front page its main lines alone."""
 
+PLAIN = MaskSettings()
 LIMITS = (0.01, 0.001)
 """False match rates whose thresholds stand in the model card."""
 
@@ -56,30 +60,25 @@ class Condition(NamedTuple):
     alignment: str
 
 
-MAIN = (
-    Condition("nobody masked", MaskSettings(), "neither", "A"),
-    Condition("probe masked, A", MaskSettings(), "probe", "A"),
-    Condition("probe masked, B", MaskSettings(), "probe", "B"),
-)
-REAL = "real masks, whole crop"
+def condition(masks: str, alignment: str, look: MaskSettings = PLAIN, what: str = "") -> Condition:
+    """Return a condition, named by who wears a mask, how chips are cut and what the masks are."""
+    return Condition(", ".join(filter(None, (masks, alignment, what))), look, masks, alignment)
+
+
+MAIN = tuple(condition(masks, "found") for masks in pairs.MASK_SIDES if masks != "reference")
+REAL = ("real, found", "real, whole")
 CONDITIONS = (
     *MAIN,
-    Condition("both masked, A", MaskSettings(), "both", "A"),
-    Condition("both masked, B", MaskSettings(), "both", "B"),
+    *(condition(masks, alignment) for masks in ("neither", "probe", "both") for alignment in "AB"),
     *(
-        Condition(f"probe masked, type {t}, {alignment}", MaskSettings(mask=t), "probe", alignment)
+        condition("probe", alignment, MaskSettings(mask=t), f"type {t}")
         for t in "bcdef"
-        for alignment in "AB"
+        for alignment in ("found", "A", "B")
     ),
     *(
-        Condition(
-            f"probe masked, {style}, {alignment}",
-            MaskSettings(style=style, color="random"),
-            "probe",
-            alignment,
-        )
+        condition("probe", alignment, MaskSettings(style=style, color="random"), style)
         for style in ("surgical", "cloth")
-        for alignment in "AB"
+        for alignment in ("found", "A", "B")
     ),
 )
 
@@ -99,6 +98,7 @@ class Row(NamedTuple):
     genuine: int
     FTE: float
     FTA: float
+    EER_failures_as_non_matches: float
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -201,7 +201,12 @@ def evaluate_lists(
     arguments: argparse.Namespace,
 ) -> list[Row]:
     """Test models on a list of pairs; the mean of the seeds comes last, where there are several."""
-    options = model_scores.Options(alignment=alignment, cache=arguments.cache)
+    options = model_scores.Options(
+        alignment=alignment,
+        faces=arguments.faces,
+        mirror=alignment not in ("A", "B"),
+        cache=arguments.cache,
+    )
     rows, replicates, results = [], [], []
     for shown, (matcher, models_folder) in models.items():
         scorer = repository_scorer(matcher, base_folder, models_folder, options)
@@ -216,9 +221,9 @@ def evaluate_lists(
         # The same draws of subjects for every seed, so that their mean has an interval of its own.
         spread = metrics.percentile_interval(np.mean(replicates, axis=0))
         eers = [result.EER for result in results]
-        mean = results[0]._replace(
-            EER=float(np.mean(eers)), FMR100=float(np.mean([r.FMR100 for r in results]))
-        )
+        fields = ("EER", "FMR100", "EER_failures_as_non_matches")
+        means = {name: float(np.mean([getattr(r, name) for r in results])) for name in fields}
+        mean = results[0]._replace(**means)
         row = _row(name, f"mean of {len(results)} seeds", mean, spread.low, spread.high)
         rows.append(row._replace(least=min(eers), most=max(eers)))
     return rows
@@ -238,6 +243,7 @@ def _row(condition: str, model: str, result, low: float, high: float) -> Row:
         result.genuine,
         result.FTE,
         result.FTA,
+        result.EER_failures_as_non_matches,
     )
 
 
@@ -256,10 +262,11 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
     faces = read_faces(folder, ["lfw"])
     weights = model_scores.weight_file(MODEL, models_folder)
     found = embed(
-        [Picture(face.path, face.face.landmarks) for face in faces],
+        [Picture(face.path) for face in faces],
         lambda: dlib_network(weights),
         weight_file_key("dlib features", weights),
-        chip_preparation("A"),
+        chip_preparation("found", choice=arguments.faces),
+        mirror=True,
         cache=arguments.cache,
         progress=True,
     )
@@ -277,7 +284,8 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
         "impostor_pairs": int(impostor.size),
         "pictures": len(people),
         "people": len(set(people)),
-        "data": f"{arguments.base_folder.name}/lfw, unmasked, {arguments.faces} face",
+        "data": f"{arguments.base_folder.name}/lfw, unmasked, {arguments.faces} face, chips as "
+        "found, mean of chip and mirror image",
     }
 
 
@@ -298,7 +306,7 @@ def write_table(
         f"{before}{tables.to_markdown(header, texts)}\n\n"
         "Exact EER; low, high: its 95 % interval (subjects bootstrap); least, most: over the seeds;"
         " FMR100: lowest FNMR at FMR <= 1 %; FTE: pictures without a vector; FTA: pairs never"
-        " compared.\n"
+        " compared, which count as non-matches in the last column.\n"
     )
     write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)
@@ -306,7 +314,8 @@ def write_table(
 
 def summary(rows: Sequence[Row], description: dict) -> str:
     """Return the table for the READMEs: off the shelf beside the mean of the seeds, as Markdown."""
-    header = ["pairs", "dlib off the shelf", "masked_dlib", "seeds", "FMR100", "FTA"]
+    header = ["condition", "dlib off the shelf", "masked_dlib", "seeds", "FMR100", "FTA"]
+    header.append("failures as non-matches")
     lines = []
     for name in dict.fromkeys(row.condition for row in rows):
         of_name = {row.model: row for row in rows if row.condition == name}
@@ -320,19 +329,22 @@ def summary(rows: Sequence[Row], description: dict) -> str:
                 f"{ours.least:.4f}–{ours.most:.4f}",
                 f"{old.FMR100:.4f} → {ours.FMR100:.4f}",
                 f"{ours.FTA:.4f}",
+                f"{old.EER_failures_as_non_matches:.4f} → {ours.EER_failures_as_non_matches:.4f}",
             ]
         )
     seeds = sum(model.startswith("seed ") for model in {row.model for row in rows})
     of = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
     attempted = {row.condition: round((row.impostor + row.genuine) / (1 - row.FTA)) for row in rows}
     counts = f"{attempted[MAIN[0].name]:,} pairs of LFW"
-    if REAL in attempted:
-        counts += f" ({attempted[REAL]:,} of RMFRD for real masks)"
+    if REAL[0] in attempted:
+        counts += f" ({attempted[REAL[0]]:,} of RMFRD for real masks)"
     return (
         f"{tables.to_markdown(header, lines)}\n\nTrained here, {of}: exact EER with its 95 % "
         f"interval on {counts}, the same network on both sides, "
-        f"{description['arguments']['faces']} face of each picture; no pair is one photograph. A: "
-        "chips by the unmasked picture's landmarks; B: by those predicted on the masked one. "
+        f"{description['arguments']['faces']} face of each picture; no pair is one photograph. "
+        "Condition: who wears a mask; chips as found on the picture as it is, mean of chip and "
+        "mirror image; A: by the unmasked picture's landmarks; B: by those predicted on the masked "
+        "one. "
         f"`{description['command']}`, on {description['hardware']}; every interval: "
         "DICTA2021/results/masked_dlib.md."
     )
@@ -379,7 +391,9 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         lists = arguments.work / "pairs real"
         people = pairs.read_real_mask_people(real)
         pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
-        rows += evaluate_lists(REAL, lists, "rmfrd", real.parent, "whole", models, arguments)
+        for name in REAL:
+            alignment = name.split(", ")[1]
+            rows += evaluate_lists(name, lists, "rmfrd", real.parent, alignment, models, arguments)
     inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
     for folder in folders:
         path = folder / f"{MODEL}.weights.h5"
@@ -399,7 +413,7 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     if arguments.output == HERE / "results":
         for page in PAGES:
             tables.fill_markers(page, summary(rows, description), MODEL)
-        main_names = [condition.name for condition in MAIN] + [REAL]
+        main_names = [*(condition.name for condition in MAIN), REAL[0]]
         main_rows = [row for row in rows if row.condition in main_names]
         tables.fill_markers(FRONT_PAGE, summary(main_rows, description), MODEL)
     if others:

@@ -59,7 +59,10 @@ def measure(name: str, options: argparse.Namespace) -> list[str]:
     steps = min(options.steps, len(rows["training"]) // options.batch_size)
     if not steps:
         raise UserError(f"{options.data}: too few training pictures for a batch")
-    pictures = {s: find_pictures(r, arguments.pictures, arguments.faces) for s, r in rows.items()}
+    pictures = {
+        s: find_pictures(r, arguments.pictures, arguments.faces, arguments.alignment or "found")
+        for s, r in rows.items()
+    }
     arrays = {
         s: prepare_pictures(p, arguments.backbone, arguments.image_size, options.cache)
         for s, p in pictures.items()

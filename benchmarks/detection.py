@@ -304,8 +304,8 @@ def write_results(
         f"`{provenance.typed('benchmarks/detection.py', arguments.words)}` on "
         f"{provenance.hardware()}: share of pictures on which a face is found, median milliseconds "
         "of one process, pictures whose largest or central face is another one than after a single "
-        "pass on a copy of at most 640 pixels. Landmarks: mean absolute difference of coordinates over the "
-        "distance of the eyes."
+        "pass on a copy of at most 640 pixels. Landmarks: mean absolute difference of coordinates "
+        "over the distance of the eyes."
     )
     print(table, more, sep="\n\n")
     buffer = io.StringIO()
