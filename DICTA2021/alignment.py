@@ -53,8 +53,8 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     middle, goal = source.mean(axis=0), target.mean(axis=0)
     (x, y), (u, v) = (source - middle).T, (target - goal).T
-    spread = (x**2 + y**2).sum()
-    a, b = ((x * u + y * v).sum(), (x * v - y * u).sum()) / max(spread, 1e-12)
+    spread = max(float((x**2 + y**2).sum()), 1e-12)
+    a, b = (x * u + y * v).sum() / spread, (x * v - y * u).sum() / spread
     turn = np.array([[a, -b], [b, a]])
     return np.concatenate([turn, (goal - turn @ middle)[:, None]], axis=1)
 

@@ -248,6 +248,7 @@ def _run_yunet(picture: np.ndarray, least: float) -> _Rows:
     found = np.zeros((0, 15)) if found is None else found.astype(np.float64)
     found = found[np.isfinite(found).all(axis=1)]
     found = found[_is_in_picture(found[:, :4], width, height)]
+    found = found[[_has_contrast(picture, box) for box in found[:, :4]]]
     return _Rows(found[:, :4], found[:, 4:14].reshape(-1, 5, 2), found[:, 14])
 
 
@@ -259,6 +260,13 @@ def _is_in_picture(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
     middles = (low + high) / 2
     central = ((middles >= 0) & (middles <= limits)).all(axis=1)
     return central & (boxes[:, 2:] > 0).all(axis=1) & (seen >= 0.3 * boxes[:, 2:].prod(axis=1))
+
+
+def _has_contrast(picture: np.ndarray, box: np.ndarray) -> bool:
+    """Whether anything is to be seen in a box: a strip of one colour yields faces now and then."""
+    left, top, right, bottom = np.rint([*box[:2], *(box[:2] + box[2:])]).astype(int)
+    part = picture[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
+    return bool(part.size) and float(part.std()) > 2
 
 
 def _without_doubles(parts: list[_Rows]) -> _Rows:
@@ -404,12 +412,9 @@ def _is_clear(rows: _Rows, shape: tuple[int, ...], least: float) -> bool:
     middles = rows.boxes[:, :2] + rows.boxes[:, 2:] / 2
     over_centre = np.abs(middles[largest] - centre) <= rows.boxes[largest, 2:] / 2
     central = int(np.argmin(((middles - centre) ** 2).sum(axis=1)))
-    return (
-        bool(over_centre.all())
-        and central == largest
-        and areas[largest] >= (0.2 * max(shape[:2])) ** 2
-        and int((areas >= areas[largest] / 2).sum()) == 1
-    )
+    alone = int((areas >= areas[largest] / 2).sum()) == 1
+    large = float(areas[largest]) >= (0.2 * max(shape[:2])) ** 2
+    return bool(over_centre.all()) and central == largest and large and alone
 
 
 def _found(rows: _Rows, passed: str) -> Found:

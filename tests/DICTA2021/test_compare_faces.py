@@ -43,7 +43,7 @@ def test_two_pictures_are_compared_and_both_found_faces_are_drawn(people, tmp_pa
     assert drawn.shape == (400, 800, 3)  # both pictures are square
     for half in (drawn[:, :400], drawn[:, 400:]):
         assert (half == (0, 114, 178)).all(axis=2).sum() > 300  # the box
-        assert (half == (213, 94, 0)).all(axis=2).sum() > 68  # the landmarks
+        assert (half == (213, 94, 0)).all(axis=2).sum() > 8  # the right corner of the mouth
 
 
 def test_no_face_is_one_line_and_whole_compares_all_the_same(people, tmp_path, capsys):

@@ -7,7 +7,6 @@ import textwrap
 import threading
 from pathlib import Path
 
-import dlib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +15,7 @@ from hypothesis import strategies as st
 from DICTA2021 import embeddings
 from DICTA2021.embeddings import Picture, embed
 from mask_utils.errors import UserError
-from mask_utils.images import read_picture, write_picture
+from mask_utils.images import write_picture
 
 WHOLE = embeddings.chip_preparation("whole")
 
@@ -102,33 +101,17 @@ def test_unknown_names_are_refused():
         embeddings.picture_preparation("publishd")
     with pytest.raises(ValueError, match="no preprocessing for a network called 'dlib'"):
         embeddings.picture_preparation("published", "dlib")
-    with pytest.raises(ValueError, match="the alignment is one of A, B, detected, whole, not 'C'"):
+    with pytest.raises(ValueError, match="the alignment is one of found, A, B, whole, not 'C'"):
         embeddings.chip_preparation("C")
-
-
-def test_aligned_chip_is_dlibs_own(shared_folder):
-    path = sorted((shared_folder / "datasets" / "lfw").glob("*/*.jpg"))[0]
-    picture = read_picture(path)
-    box = dlib.get_frontal_face_detector()(picture, 0)[0]
-    from mask_utils.model_files import model_file
-
-    predictor = dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
-    shape = predictor(picture, box)
-    expected = dlib.get_face_chip(picture, shape, 150)
-    landmarks = np.array([(point.x, point.y) for point in shape.parts()])
-    np.testing.assert_array_equal(embeddings.aligned_chip(picture, landmarks), expected)
-    known = Picture(path, landmarks=landmarks)
-    for alignment in ("A", "B"):
-        chip = embeddings.chip_preparation(alignment).prepare(picture, known)
-        np.testing.assert_array_equal(chip, expected)
 
 
 def test_a_needs_landmarks_and_b_a_face():
     noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
     with pytest.raises(embeddings.NoFaceError, match="no landmarks are known"):
         embeddings.chip_preparation("A").prepare(noise, Picture(Path("x")))
-    with pytest.raises(embeddings.NoFaceError, match="no face found"):
-        embeddings.chip_preparation("B").prepare(noise, Picture(Path("x")))
+    for alignment in ("B", "found"):
+        with pytest.raises(embeddings.NoFaceError, match="no face found"):
+            embeddings.chip_preparation(alignment).prepare(noise, Picture(Path("x")))
     cropped = embeddings.picture_preparation(crop_margin=0.6)
     with pytest.raises(embeddings.NoFaceError, match="no face found"):
         cropped.prepare(noise, Picture(Path("x")))
@@ -322,6 +305,26 @@ def test_a_file_that_is_no_cache_is_refused(eight, tmp_path):
     with pytest.raises(embeddings.CacheError, match="delete it or name another folder") as refused:
         embed(eight, MeanColours, "k", WHOLE, cache=tmp_path / "cache")
     assert "\n" not in str(refused.value)
+
+
+def test_a_mirrored_vector_is_the_mean_of_both_and_has_a_key_of_its_own(tmp_path):
+    class LeftHalf(MeanColours):
+        def predict_on_batch(self, batch):
+            super().predict_on_batch(batch)
+            return batch[:, :, : batch.shape[2] // 2].mean((1, 2))
+
+    halves = np.zeros((20, 20, 3), np.uint8)
+    halves[:, 10:] = 100
+    write_picture(tmp_path / "halves.png", halves)
+    pictures, network = [Picture(tmp_path / "halves.png")], LeftHalf()
+    cache = tmp_path / "cache"
+    plain_vector = embed(pictures, lambda: network, "k", WHOLE, cache=cache).vectors
+    np.testing.assert_allclose(plain_vector, [[0, 0, 0]], atol=2)  # the edge is smoothed
+    mirrored = embed(pictures, lambda: network, "k", WHOLE, cache=cache, mirror=True).vectors
+    np.testing.assert_allclose(mirrored, [[50, 50, 50]], atol=0.1)
+    assert network.batches == [1, 1, 1]
+    again = embed(pictures, no_network, "k", WHOLE, cache=cache, mirror=True).vectors
+    np.testing.assert_array_equal(again, mirrored)
 
 
 # ---------------------------------------------------------------------------------------- keys

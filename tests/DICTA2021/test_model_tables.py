@@ -78,10 +78,10 @@ def common(masked, tmp_path, protocol="published", dataset="lfw"):
 
 def test_evaluate_dlib_by_every_alignment(masked, tmp_path, capsys):
     command = [*common(masked, tmp_path), "--models", "dlib", "--name", "drawn"]
-    command += ["--alignment", "A", "B", "detected", "whole"]
+    command += ["--alignment", "found", "A", "B", "whole", "--no-mirror"]
     assert evaluate_model.main(command) == 0
     table = {row["model"]: row for row in rows(tmp_path / "drawn.csv")}
-    assert list(table) == ["dlib A", "dlib B", "dlib detected", "dlib whole"]
+    assert list(table) == ["dlib found", "dlib A", "dlib B", "dlib whole"]
     for row in table.values():
         assert 0 <= float(row["low"]) <= float(row["EER"]) <= float(row["high"]) <= 1
         assert int(row["genuine"]) > 10
@@ -100,7 +100,36 @@ def test_evaluate_dlib_by_every_alignment(masked, tmp_path, capsys):
     manifest = hashlib.sha256((masked / "masked" / "manifest.csv").read_bytes()).hexdigest()
     assert meta["inputs_sha256"]["masked/manifest.csv"] == manifest
     assert "| pairs | dataset |" in (tmp_path / "drawn.md").read_text()
-    assert "dlib detected" in capsys.readouterr().out
+    assert "dlib found" in capsys.readouterr().out
+
+
+def test_faces_are_looked_for_as_the_options_say(masked, tmp_path, capsys):
+    command = [*common(masked, tmp_path), "--models", "dlib"]
+    assert evaluate_model.main([*command, "--detector", "hog", "--faces", "central"]) == 0
+    (hog,) = rows(tmp_path / "evaluation.csv")
+    assert evaluate_model.main(command) == 0
+    (yunet,) = rows(tmp_path / "evaluation.csv")
+    assert float(yunet["FTA"]) <= float(hog["FTA"])
+    assert float(yunet["FTA"]) == 0 and yunet["EER"] == yunet["EER_failures_as_non_matches"]
+    with pytest.raises(SystemExit, match="2"):
+        evaluate_model.main([*command, "--detector", "yunet", "--upsample", "1"])
+    assert "--upsample is of --detector hog" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ('{"faces": "central"}', "central"),
+        ('{"faces": "all"}', "largest"),
+        ("{}", "largest"),
+        ("[", "largest"),
+        (None, "largest"),
+    ],
+)
+def test_faces_are_chosen_as_their_masks_were_painted(tmp_path, settings, expected):
+    if settings is not None:
+        (tmp_path / "settings.json").write_text(settings)
+    assert model_scores.painted_faces(tmp_path) == expected
 
 
 def test_no_curve_is_dropped_from_the_figures(tmp_path, monkeypatch):
@@ -128,8 +157,11 @@ def test_evaluate_real_masks_without_a_manifest(masked, tmp_path, capsys):
     command = ["--base_folder", str(drawn), "--pairs", str(tmp_path / "pairs")]
     command += ["--datasets", "rmfrd", "--models", "dlib"]
     command += ["--cache", str(tmp_path), "--output", str(tmp_path)]
-    assert evaluate_model.main([*command, "--alignment", "whole", "detected"]) == 0
-    assert evaluate_model.main(command) == 2
+    assert evaluate_model.main([*command, "--alignment", "whole", "found"]) == 0
+    table = {row["model"]: row for row in rows(tmp_path / "evaluation.csv")}
+    assert list(table) == ["dlib whole mirrored", "dlib found mirrored"]
+    assert float(table["dlib found mirrored"]["FTA"]) < 0.2  # drawn masks hide no drawn face
+    assert evaluate_model.main([*command, "--alignment", "A"]) == 2
     assert "alignment A needs the landmarks" in capsys.readouterr().err
 
 

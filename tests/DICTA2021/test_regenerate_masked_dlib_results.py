@@ -62,6 +62,7 @@ def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_pa
         shelf, one, two, mean = rows[start : start + 4]
         # The seeds are dlib's own weights.
         assert shelf["EER"] == two["EER"] and shelf["FMR100"] == two["FMR100"]
+        assert shelf["FTA"] == "0.0000" and shelf["EER_failures_as_non_matches"] == shelf["EER"]
         both = sorted([float(one["EER"]), float(two["EER"])])
         assert float(mean["EER"]) == pytest.approx(np.mean(both), abs=1e-4)
         assert [float(mean["least"]), float(mean["most"])] == both
@@ -87,7 +88,7 @@ def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_pa
     assert two in page and "| seed 1 | " in page and "`unknown`" in page and "earlier" not in page
     for name in ("README.md", "card.md", "front.md"):
         page = (tmp_path / name).read_text()
-        conditions = ("| nobody", "| probe")
+        conditions = ("| neither", "| probe", "| both")
         shown = [line.split(" | ") for line in page.splitlines() if line.startswith(conditions)]
         figures = {row["condition"]: row["EER"] for row in rows if row["model"].startswith("mean")}
         assert {cells[0][2:]: cells[2].split()[0] for cells in shown} == figures

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from DICTA2021 import view_bank
-from DICTA2021.alignment import aligned_chip
+from DICTA2021.alignment import aligned_chip, chip_by_points
 from DICTA2021.augmentation import Augmentation
 from DICTA2021.training_faces import read_faces
 from DICTA2021.view_bank import build_bank
 from mask_utils.geometry import mask_outline
 from mask_utils.images import read_picture, write_picture
-from mask_utils.landmarks import predict_landmarks
+from mask_utils.landmarks import find_face, predict_landmarks
 from mask_utils.overlay import paint_outline
 
 LOOK = Augmentation(published=1.0)
@@ -44,6 +44,15 @@ def test_views_are_the_faces_in_order_plain_then_by_alignment(faces, tmp_path):
         np.testing.assert_array_equal(second, aligned_chip(masked, found))
         np.testing.assert_array_equal(third, first)
     assert (bank.chips[:, 1] != bank.chips[:, 2]).any()
+
+
+def test_views_as_found_know_nothing_of_the_unmasked_picture(faces, tmp_path):
+    bank = build(faces, tmp_path, views=1, alignments=("found",))
+    for face, (plain, masked) in zip(faces, bank.chips, strict=True):
+        picture = read_picture(face.path)
+        np.testing.assert_array_equal(plain, chip_by_points(picture, find_face(picture).points))
+        picture = published(face)
+        np.testing.assert_array_equal(masked, chip_by_points(picture, find_face(picture).points))
 
 
 def test_every_view_has_a_mask_of_its_own(faces, tmp_path):

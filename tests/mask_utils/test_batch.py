@@ -297,6 +297,55 @@ def test_a_second_run_at_the_same_time_is_refused(faces_folder, tmp_path):
         run(faces_folder, out, tmp_path / "cache.csv")
 
 
+def test_the_published_detector_has_a_folder_and_rows_of_its_own(faces_folder, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache.csv"
+    hog = BatchSettings(detector=detection.PUBLISHED)
+    for row in run(faces_folder, out, cache, hog):
+        if row["status"] == "masked":
+            assert row["detector"] == "hog" and row["detector_pass"] == "1"
+            assert len(row["points"].split()) == 10 and float(row["score"]) > 0
+    described = json.loads((out / "settings.json").read_text())
+    assert described["detector"] == "hog" and described["upsample"] == [1]
+    with pytest.raises(BatchError, match="was made with detector = hog; yunet came; .*--overwrite"):
+        run(faces_folder, out, cache)
+    rows = run(faces_folder, tmp_path / "other", cache)
+    assert {row["detector"] for row in rows if row["status"] == "masked"} == {"yunet"}
+    found = {(row["source"], row["detector"]) for row in rows}
+    assert ("grey.png", "yunet") in found
+
+
+def test_a_folder_of_the_first_version_goes_on_with_hog(faces_folder, tmp_path):
+    """Its settings name no detector, and its manifest lacks the columns that came later."""
+    out, cache = tmp_path / "out", tmp_path / "cache.csv"
+    hog = BatchSettings(detector=detection.Detector("hog", 0.0))
+    before = run(faces_folder, out, cache, hog)
+    described = json.loads((out / "settings.json").read_text())
+    del described["detector"], described["min_score"]
+    (out / "settings.json").write_text(json.dumps(described))
+    older = [name for name in MANIFEST_COLUMNS if name not in ("score", "detector", "points")]
+    with (out / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, older, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(before)
+    times = {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")}
+    after = run(faces_folder, out, cache, hog)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")} == times
+    for was, row in zip(before, after, strict=True):
+        assert row["landmarks"] == was["landmarks"] and row["score"] == row["points"] == ""
+    with pytest.raises(BatchError, match="was made with detector = hog; yunet came"):
+        run(faces_folder, out, cache)
+
+
+def test_a_sideways_portrait_is_masked_and_says_how_it_was_found(tmp_path):
+    upright = draw_face(draw_person(5, 3), 0, 5, 180)
+    write_picture(tmp_path / "in" / "side.png", np.ascontiguousarray(np.rot90(upright)))
+    (row,) = run(tmp_path / "in", tmp_path / "out", tmp_path / "c.csv")
+    assert row["status"] == "masked" and row["detector_pass"] == "128 turned 270"
+    masked = read_picture(tmp_path / "out" / "masked_side.png")
+    white = np.rot90((masked == 255).all(axis=2), -1)
+    assert white[:60].sum() < 0.1 * white[90:].sum()  # the mask is below the eyes
+
+
 def test_a_warm_cache_loads_no_detector(faces_folder, tmp_path, monkeypatch):
     cache = tmp_path / "cache.csv"
     cold = run(faces_folder, tmp_path / "cold", cache)

@@ -40,12 +40,65 @@ def test_lossless_formats_round_trip(suffix, tmp_path):
     assert (read_picture(path) == gradient()).all()
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".webp", ".gif"])
+@pytest.mark.parametrize(
+    "suffix", [".jpg", ".JPEG", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".avif"]
+)
 def test_lossy_formats_come_back_alike(suffix, tmp_path):
     path = tmp_path / f"picture{suffix}"
     write_picture(path, gradient())
     difference = np.abs(read_picture(path).astype(int) - gradient())
     assert difference.mean() < 12
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".HEIF"])
+def test_heif_is_an_optional_part(suffix, tmp_path, monkeypatch):
+    pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
+    path = tmp_path / f"picture{suffix}"
+    write_picture(path, gradient())
+    assert np.abs(read_picture(path).astype(int) - gradient()).mean() < 12
+    data = path.read_bytes()
+    assert encode_picture(gradient(), suffix) == data
+    images._register_heif.cache_clear()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
+    for use in (lambda: decode_picture(data), lambda: encode_picture(gradient(), suffix)):
+        with pytest.raises(PictureError, match=r"pillow-heif .*pip install -e '\.\[heif\]'"):
+            use()
+
+
+def test_damaged_heif_is_told():
+    pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
+    data = encode_picture(gradient(), ".heic")
+    for damaged in (data[:40], data[: len(data) // 2]):
+        with pytest.raises(PictureError, match="damaged or cut short|something else"):
+            decode_picture(damaged)
+
+
+def test_of_several_pictures_in_an_mpo_the_first_is_read():
+    first, second = Image.new("RGB", (16, 8), "red"), Image.new("RGB", (16, 8), "blue")
+    data = encoded(first, "MPO", save_all=True, append_images=[second])
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    red, _, blue = decode_picture(data).reshape(-1, 3).mean(axis=0)
+    assert red > 200 > 100 > blue
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".avif", ".webp", ".png", ".jpg"])
+def test_equal_pictures_give_equal_bytes(suffix):
+    """libtiff leaves a byte of memory between picture and directory; the memory is stirred."""
+    generator = np.random.default_rng(3)
+    for size in range(20, 60, 2):
+        picture = generator.integers(0, 256, (size, size + 7, 3), dtype=np.uint8)
+        first = encode_picture(picture, suffix)
+        stirred = [generator.bytes(len(first) + size) for _ in range(4)]
+        assert encode_picture(picture, suffix) == first
+        assert len(stirred) == 4
+
+
+def test_a_tiff_of_several_strips_keeps_its_pixels():
+    picture = np.random.default_rng(1).integers(0, 256, (301, 203, 3), dtype=np.uint8)
+    data = encode_picture(picture, ".tiff")
+    with Image.open(io.BytesIO(data)) as image:
+        assert len(image.tag_v2[273]) > 1
+    assert (decode_picture(data) == picture).all()
 
 
 def test_sixteen_bits_keep_their_upper_half():

@@ -99,6 +99,17 @@ def test_a_file_of_an_earlier_version_gets_the_columns_it_lacks(tmp_path):
         Ledger(path, ("name", "added", "value"), ("name",), added=("added",))
 
 
+@pytest.mark.parametrize("older", [["a", "d"], ["a", "b", "d"], ["a", "c", "d"]])
+def test_files_of_several_earlier_versions_get_what_each_lacks(tmp_path, older):
+    path = tmp_path / "rows.csv"
+    path.write_text(",".join(older) + "\n" + ",".join(f"{name}1" for name in older) + "\n")
+    ledger = Ledger(path, ("a", "b", "c", "d"), ("a",), added=("b", "c"))
+    expected = {name: f"{name}1" if name in older else "" for name in "abcd"}
+    assert ledger.get(("a1",)) == expected
+    ledger.close()
+    assert path.read_text().splitlines()[0] == "a,b,c,d"
+
+
 def _append_many(path, start):
     ledger = open_ledger(path)
     for i in range(start, start + 200):

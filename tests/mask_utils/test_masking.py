@@ -106,3 +106,28 @@ def test_hundred_real_faces_by_the_written_rule(shared_folder):
             masked = mask_picture(picture, faces, MaskSettings(mask=mask_type), "x")
             assert (masked.picture == expected).all(), f"{path.name}, type {mask_type}"
     assert checked == 100
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("settings", [MaskSettings(mask=t) for t in MASK_TYPES] + [
+    MaskSettings(style="surgical", color="lightblue")
+])  # fmt: skip
+def test_a_turned_face_wears_the_mask_of_the_upright_one(quarters, settings):
+    from mask_utils.drawn_faces import draw_face, draw_person
+    from mask_utils.landmarks import Face, find_faces
+    from mask_utils.turning import turn_box, turn_points
+
+    picture = draw_face(draw_person(5, 1), 0, 5, 160)
+    (face,) = find_faces(picture).faces
+    upright = mask_picture(picture, [face], settings, "x")
+    turned = Face(
+        turn_box(face.box, quarters, picture.shape),
+        turn_points(face.landmarks, quarters, picture.shape),
+        turn_points(face.points, quarters, picture.shape),
+    )
+    lying = np.ascontiguousarray(np.rot90(picture, quarters))
+    masked = mask_picture(lying, [turned], settings, "x")
+    assert (masked.picture == np.rot90(upright.picture, quarters)).all()
+    expected = np.rot90(binary_mask(upright.outlines, picture.shape), quarters)
+    assert (binary_mask(masked.outlines, lying.shape) == expected).all()
+    assert (lying == np.rot90(picture, quarters)).all()

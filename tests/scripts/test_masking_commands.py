@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -119,6 +120,12 @@ def test_dry_run_and_limit(run, drawn, tmp_path):
         (["--base_folder", "{drawn}", "--new_dataset_folder", "o", "--upsample", "9"], "'9' came"),
         (["--base_folder", "{drawn}", "--new_dataset_folder", "o", "--backend", "dask"],
          "--scheduler"),
+        (["--base_folder", "{drawn}", "--new_dataset_folder", "o", "--detector", "yunet",
+          "--detector_size", "0"], "--detector_size is of --detector hog"),
+        (["--base_folder", "{drawn}", "--new_dataset_folder", "o", "--min_score", "1.5"],
+         "between 0 and 1 for yunet; 1.5 came"),
+        (["--base_folder", "{drawn}", "--new_dataset_folder", "o", "--min_score", "nan"],
+         "expected a number; 'nan' came"),
         (["--base_folder", "{drawn}", "--new_dataset_folder", "o", "--pattern", "none.png"],
          "none.png"),
         (["--base_folder", "{drawn}", "--new_dataset_folder", "o", "--landmarks", "none.csv"],
@@ -163,6 +170,48 @@ def test_single_picture_and_sheet(run, drawn, tmp_path):
     result = run("mask_utils.preview", "--input", face, "--output", sheet, "--pattern", face)
     assert result.returncode == 0, result.stderr
     assert read_picture(sheet).shape[1] > 1000
+
+
+def test_a_sheet_of_found_faces(run, drawn, tmp_path):
+    face = min((drawn / "lfw").rglob("*.jpg"))
+    (tmp_path / "text.jpg").write_text("no picture")
+    sheet = tmp_path / "found.png"
+    result = run(
+        "mask_utils.preview", "--faces", drawn / "georgia_tech", face, tmp_path / "text.jpg",
+        "--limit", 3, "--output", sheet,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "4 faces on 4 of 4 pictures" in result.stdout
+    assert "text.jpg: expected a picture" in result.stderr
+    drawn_sheet = read_picture(sheet)
+    assert drawn_sheet.shape[1] == 4 * 246
+    for color in ((0, 114, 178), (213, 94, 0), (86, 180, 233)):  # boxes, points, landmarks
+        assert (drawn_sheet == color).all(axis=2).any()
+    for words, message in (
+        (["--faces", tmp_path / "text.jpg"], "none could be read"),
+        (["--faces", tmp_path / "nowhere.jpg"], "none could be read"),
+        (["--faces", face, "--pattern", face], "--pattern goes with --input"),
+        (["--input", face, "--faces", face], "not allowed with"),
+    ):
+        result = run("mask_utils.preview", *words, "--output", tmp_path / "x.png")
+        assert result.returncode == 2 and message in result.stderr.splitlines()[-1]
+        assert "Traceback" not in result.stderr
+
+
+def test_the_published_settings_choose_the_published_detector(run, drawn, tmp_path):
+    face = min((drawn / "lfw").rglob("*.jpg"))
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "face.jpg").write_bytes(face.read_bytes())
+    result = run(
+        "convert_face_to_masked_face_directory.py", "--input", folder, "--output",
+        tmp_path / "out", "--upsample", 1, "--detector_size", 0, "--jobs", 1,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert [settings[name] for name in ("detector", "upsample", "detector_size")] == ["hog", [1], 0]
+    (row,) = read_rows(tmp_path / "out" / "manifest.csv")
+    assert row["detector"] == "hog" and row["detector_pass"] == "1"
 
 
 def test_a_folder_of_pictures_without_faces(run, tmp_path):
