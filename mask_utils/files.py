@@ -22,7 +22,8 @@ def whole_file(path: Path, temporary_folder: Path | None = None) -> Iterator[Bin
     """
     path = Path(path)
     temporary = Path(temporary_folder or path.parent) / f".{uuid.uuid4().hex}.partial"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():  # asked first: a batch writes many files into one folder
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with temporary.open("xb") as file:
             yield file
