@@ -184,8 +184,9 @@ def mask_source(
     start = time.perf_counter()
     row, to_cache = _base_row(source), None
     try:
-        row |= _stamp(folders.source / source.relative)
-        data = read_file(folders.source / source.relative)
+        path = folders.source / source.relative
+        row |= _stamp(path)
+        data = read_file(path)
         row["sha256"] = known.sha256 or hashlib.sha256(data).hexdigest()
         picture = decode_picture(data)
         detection = known.detection
@@ -265,7 +266,7 @@ def _stamp(path: Path) -> dict[str, str]:
 
 
 def _write(folders: Folders, place: str, data: bytes) -> None:
-    write_file(folders.output / place, data, folders.temporary)
+    write_file(f"{folders.output}/{place}", data, folders.temporary)
 
 
 class Plan(NamedTuple):

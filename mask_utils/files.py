@@ -20,16 +20,19 @@ def whole_file(path: Path, temporary_folder: Path | None = None) -> Iterator[Bin
     Raises:
         OSError: the file cannot be written.
     """
-    path = Path(path)
-    temporary = Path(temporary_folder or path.parent) / f".{uuid.uuid4().hex}.partial"
-    if not path.parent.is_dir():  # asked first: a batch writes many files into one folder
-        path.parent.mkdir(parents=True, exist_ok=True)
+    # Plain strings: a batch writes a file for every picture, and paths as objects cost as much.
+    name = os.fspath(path)
+    folder = os.path.dirname(name) or "."
+    temporary = os.path.join(temporary_folder or folder, f".{uuid.uuid4().hex}.partial")
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
     try:
-        with temporary.open("xb") as file:
+        with open(temporary, "xb") as file:
             yield file
-        temporary.replace(path)
+        os.replace(temporary, name)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
 
 

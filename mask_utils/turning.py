@@ -3,6 +3,8 @@
 Turns are counter-clockwise, as numpy.rot90 counts them.
 """
 
+import math
+
 import numpy as np
 
 
@@ -15,8 +17,8 @@ def quarter_turns(points: np.ndarray) -> int:
     Returns:
         0 to 3; 0 where the line of the eyes is within 45 degrees of level.
     """
-    x, y = points[1] - points[0]
-    return round(float(np.degrees(np.arctan2(y, x))) / 90) % 4
+    (right_x, right_y), (left_x, left_y) = points[:2].tolist()
+    return round(math.atan2(left_y - right_y, left_x - right_x) / (math.pi / 2)) % 4
 
 
 def turn_points(points: np.ndarray, quarters: int, shape: tuple[int, ...]) -> np.ndarray:
