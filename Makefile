@@ -36,7 +36,7 @@ demo: install
 	$(RUN) DICTA2021/generate_pairs.py --base_folder demo/masked --datasets lfw georgia_tech \
 		--output demo/pairs
 	TF_CPP_MIN_LOG_LEVEL=3 $(RUN) DICTA2021/evaluate_model.py --base_folder demo/masked \
-		--pairs demo/pairs --datasets lfw georgia_tech --models masked_dlib --alignment A B \
+		--pairs demo/pairs --datasets lfw georgia_tech --models masked_dlib \
 		--cache demo --output demo --name verification
 	$(RUN) -m mask_utils.demo_faces --output demo/people --datasets UTKFace --identities 200 \
 		--pictures 1

@@ -359,6 +359,30 @@ def details_rows(details: Iterable[Details]) -> tuple[list[str], list[list[str]]
     return list(Details._fields), rows
 
 
+def acquisition(details: Iterable[Details]) -> str:
+    """Return the shares of pairs never compared (FTA) and what they do to the EER, as Markdown."""
+    found: dict[str, dict[str, Details]] = {}
+    for detail in details:
+        found.setdefault(detail.row, {})[detail.column] = detail
+    if not found:
+        return ""
+    columns = list(dict.fromkeys(column for row in found.values() for column in row))
+    lines = []
+    for row, cells in found.items():
+        rates = sorted({f"{cell.FTA:.4f}" for cell in cells.values()})
+        text = [
+            f"{cells[c].EER:.4f} → {cells[c].EER_failures_as_non_matches:.4f}"
+            if c in cells
+            else "–"
+            for c in columns
+        ]
+        lines.append([row, "–".join(dict.fromkeys((rates[0], rates[-1]))), *text])
+    return (
+        "Pairs that were never compared (FTA), and the EER at every distinct score without and "
+        f"with them as non-matches:\n\n{tables.to_markdown(['', 'FTA', *columns], lines)}"
+    )
+
+
 def table_arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the arguments of a table script; `words` keeps them as they were typed."""
     parser = options.argument_parser(description, HERE)
@@ -435,7 +459,7 @@ def make(
     stem = arguments.output / (
         name + "_from_models" * (from_models is not None) + "_exact" * (protocol == "exact")
     )
-    tables.write_results(cells, title, stem, description)
+    tables.write_results(cells, title, stem, description, acquisition(details))
     tables.print_table(cells, title)
     if protocol == "exact" and details:
         header, rows = details_rows(dict.fromkeys(details))

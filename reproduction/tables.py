@@ -265,16 +265,19 @@ def to_csv(cells: Iterable[Cell]) -> str:
     return buffer.getvalue()
 
 
-def write_results(cells: Sequence[Cell], title: str, stem: Path, description: dict) -> None:
+def write_results(
+    cells: Sequence[Cell], title: str, stem: Path, description: dict, more: str = ""
+) -> None:
     """Write `<stem>.csv`, `.md`, `.tex` and `.meta.json`.
 
-    Args: judged cells of one table; its title; path without suffix; what provenance.describe gave.
+    Args: judged cells of one table; its title; path without suffix; what provenance.describe gave;
+        Markdown that closes the .md file.
     """
     header, rows = matrix(cells)
     note = "Each cell: published → ours, verdict."
     markdown = (
         f"# {title}\n\n`{description['command']}`\n\n{note}\n\n{to_markdown(header, rows)}\n\n"
-        f"{summary(cells)}\n"
+        f"{summary(cells)}\n" + (f"\n{more}\n" if more else "")
     )
     write_file(stem.with_name(f"{stem.name}.csv"), to_csv(cells))
     write_file(stem.with_name(f"{stem.name}.md"), markdown)
