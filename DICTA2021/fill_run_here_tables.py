@@ -1,9 +1,9 @@
-"""Put the tables of models that were run here into README.md and DICTA2021/README.md.
+"""Put the tables of models that were run here into the READMEs and on the model card.
 
     cd DICTA2021 && python fill_run_here_tables.py
 
 From the results of evaluate_model.py that the repository holds (results/lfw_official_found.csv and
-the like, with their meta.json) to what stands between the markers run-here of the two files. No
+the like, with their meta.json) to what stands between the markers run-here of the files. No
 figure is typed, nothing is computed: rerun evaluate_model.py with the command shown above a table
 for other figures. `make tables` runs it. Run time: under 1 s.
 """
@@ -127,23 +127,25 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         default=provenance.REPOSITORY,
         metavar="FOLDER",
-        help="holds README.md and DICTA2021/README.md (default: this repository)",
+        help="holds README.md and DICTA2021/ (default: this repository)",
     )
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fill both files; 0 done, 2 a result or every pair of markers is missing."""
+    """Fill the files; 0 done, 2 a result or every pair of markers is missing."""
     arguments = parse_arguments(argv)
     results = {name: read_result(name, arguments.results) for name in TITLES}
+    folder = arguments.output / "DICTA2021"
     filled = {
-        arguments.output / "README.md": overview(results),
-        arguments.output / "DICTA2021" / "README.md": detailed(results),
+        arguments.output / "README.md": (overview(results), "run-here"),
+        folder / "README.md": (detailed(results), "run-here"),
+        folder / "models" / "README.md": (overview(results), "run-here-card"),
     }
     done = []
-    for path, text in filled.items():
+    for path, (text, markers) in filled.items():
         try:
-            if tables.fill_markers(path, text, "run-here"):
+            if tables.fill_markers(path, text, markers):
                 done.append(path)
                 print(f"tables written into {path}")
         except tables.TableError as error:
