@@ -1,7 +1,7 @@
 # make demo   see the whole thing run on drawn faces
 # make test   check the code and run every test that needs no network
 # Both make .venv first, from nothing but Python 3.10-3.13 and a package index.
-# make test EXTRAS=test,cluster,download,torch   with more of pyproject.toml's optional parts
+# make test EXTRAS=test,cluster,download,heif,torch   with more of pyproject.toml's optional parts
 PYTHON ?= python3
 EXTRAS ?= test,cluster,download
 VENV := .venv
