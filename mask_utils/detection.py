@@ -371,9 +371,7 @@ def _quarters_to_upright(picture: np.ndarray, longest: int, surest: float) -> in
 def _search_turned(picture: np.ndarray, quarters: int, detector: Detector) -> Found:
     """The faces of a picture that is searched turned, turned back."""
     turned = np.rot90(picture, quarters)
-    small = _look(
-        turned, min(max(turned.shape[:2]), SMALL_COPY), min(_DOUBTFUL, detector.min_score)
-    )
+    small = _look_at_small(turned, detector.min_score)
     rows, longest = _search_upright(turned, small, detector)
     corners = rows.boxes[:, :2], rows.boxes[:, :2] + rows.boxes[:, 2:]
     ends = [turn_points(corner, -quarters, turned.shape) for corner in corners]
