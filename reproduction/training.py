@@ -291,7 +291,8 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path, title: str) 
         path: of the picture.
         title: above it.
     """
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     from reproduction import figures
 
@@ -300,9 +301,9 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path, title: str) 
     panels: dict[str, list[str]] = {}
     for name in names:  # val_eer_A and val_eer share a panel, loss has its own
         panels.setdefault("_".join(name.split("_")[:2]), []).append(name)
-    figure, axes = pyplot.subplots(
-        len(panels), 1, figsize=(7, 1 + 2 * len(panels)), sharex=True, squeeze=False
-    )
+    # No pyplot: it would keep every figure of a process.
+    figure = Figure(figsize=(7, 1 + 2 * len(panels)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
     for axis, (panel, drawn) in zip(axes[:, 0], panels.items(), strict=True):
         for name, color in zip(drawn, figures.PALETTE * 3, strict=False):
             values = [row.get(name, np.nan) for row in history]
@@ -312,6 +313,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path, title: str) 
         axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     axes[0, 0].set_title(title)
     axes[-1, 0].set_xlabel("epoch")
+    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
     figures.save(figure, path)
 
 

@@ -253,3 +253,16 @@ def test_hosts_without_names_are_refused(monkeypatch):
         pytest.skip("this is TensorFlow's part")
     with pytest.raises(devices.UserError, match="TF_CONFIG"), devices.distributed("hosts"):
         pass
+
+
+def test_curves_are_drawn_and_no_figure_is_kept(tmp_path):
+    from matplotlib import pyplot
+
+    history = [
+        {"epoch": n, "loss": 1 / n, "val_eer": 0.3 / n, "val_eer_found": 0.4 / n, "seconds": 1.0}
+        for n in (1, 2, 3)
+    ]
+    for number in range(2):
+        training.draw_curves(history, tmp_path / f"{number}.png", "three epochs")
+    assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
+    assert (tmp_path / "0.png").stat().st_size > 5_000 and not pyplot.get_fignums()
