@@ -12,6 +12,7 @@ PACKAGES = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "dlib": "dlib-bin",
+    "pillow_heif": "pillow-heif",
     "sklearn": "scikit-learn",
 }
 """Packages that are not called as the modules they bring."""

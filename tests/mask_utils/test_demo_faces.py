@@ -1,6 +1,7 @@
 """Drawn faces: who they are, what can be seen on them, and how they lie on disk."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -310,7 +311,7 @@ def test_a_failed_write_leaves_no_file(tmp_path, monkeypatch):
     def fail(*_arguments, **_settings):
         raise OSError("no space left")
 
-    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(PictureError, match="no space left"):
         write_drawn_datasets(tmp_path, ["lfw"], identities=1, pictures=1, seed=0)
     assert not files_below(tmp_path)
