@@ -20,7 +20,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from mask_utils.datasets import Group, Source
-from mask_utils.detection import MIN_SCORES, Detector
+from mask_utils.detection import MIN_SCORES, YUNET, Detector
 from mask_utils.errors import UserError
 from mask_utils.files import held, write_file
 from mask_utils.images import (
@@ -107,7 +107,7 @@ class BatchSettings(NamedTuple):
 
     look: MaskSettings = MaskSettings()
     faces: str = "largest"
-    detector: Detector = Detector()
+    detector: Detector = YUNET
     landmarks: Path | None = None
     save_mask: bool = False
 

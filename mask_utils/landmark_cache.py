@@ -60,7 +60,7 @@ def _join(
     scores: str,
     points: str,
 ) -> Iterator[Face]:
-    # Rows of earlier versions have neither scores nor points; HOG's have no points.
+    # Rows of earlier versions, and landmarks that a user brings, may have neither.
     known_scores = [float(text) if text else None for text in scores.split(";")]
     known_points = [parse_points(text) if text else None for text in points.split(";")]
     for i, (box, face) in enumerate(zip(boxes, landmarks, strict=True)):
