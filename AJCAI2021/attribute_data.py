@@ -1,6 +1,6 @@
 """Split and manifest -> arrays in memory -> batches of training.
 
-A batch is a pure function of seed, epoch and step (reproduction.training).
+A batch is a pure function of seed, epoch and step (training.loop).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,8 +13,8 @@ import numpy as np
 from AJCAI2021.attributes import ATTRIBUTES, class_weights, to_output, truth
 from AJCAI2021.prepared_pictures import FacePicture
 from AJCAI2021.splits import SplitError, SplitRow
-from DICTA2021.augmentation import Augmentation, vary
 from mask_utils.landmark_cache import read_landmark_file
+from training.augmentation import Augmentation, vary
 
 FACES = ("masked", "unmasked")
 TRANSFORMS = {

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from DICTA2021.dlib_network import CHIP_SHAPE, STAGES, dlib_network, freeze_stages
-from DICTA2021.networks import resnet50
-from DICTA2021.published_weights import load_weights
+from face_models.dlib_resnet import CHIP_SHAPE, STAGES, dlib_network, freeze_stages
+from face_models.resnet50 import resnet50
+from face_models.weight_files import load_weights
 from mask_utils.errors import UserError
 
 BACKBONES = ("resnet50", "dlib")

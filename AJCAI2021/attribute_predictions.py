@@ -102,7 +102,7 @@ def entry_predictions(
     arrays = prepare_pictures(pictures, entry.backbone, size, cache, jobs)
 
     from AJCAI2021.attribute_networks import build_network
-    from DICTA2021.published_weights import load_weights
+    from face_models.weight_files import load_weights
 
     network = build_network(entry.backbone, ATTRIBUTES[entry.attribute].outputs, size, init="none")
     load_weights(network, entry.model_path)

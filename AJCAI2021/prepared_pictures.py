@@ -17,7 +17,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from DICTA2021.alignment import CHIP_SIZE, aligned_chip, chip_by_points
+from face_models.alignment import CHIP_SIZE, aligned_chip, chip_by_points
 from mask_utils.detection import YUNET
 from mask_utils.errors import UserError
 from mask_utils.images import PictureError, decode_picture, read_file

@@ -102,7 +102,7 @@ def judge_table(
         hits, total = int(np.trace(matrix)), int(matrix.sum())
         bounds = None
         if confidence:
-            from DICTA2021.metrics import clopper_pearson
+            from verification.metrics import clopper_pearson
 
             low, high, method = clopper_pearson(hits, total)
             bounds = (low * unit, high * unit, method)

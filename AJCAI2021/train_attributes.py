@@ -6,7 +6,7 @@ dataset_util/utkfaces_dataset.py wrote. Losses: cross-entropy for classes; for a
 linear from 5 years on) on (age - 60) / 60. AdamW, half an epoch of warm-up, cosine decay; best
 is the epoch of the lowest validation loss (age: mean absolute error).
 
-The run folder (reproduction.training) holds arguments, history, steps and best weights, and at the
+The run folder (training.loop) holds arguments, history, steps and best weights, and at the
 end predictions.csv of the test pictures and test.json. Killed, the same command goes on to the same
 bits.
 """
@@ -234,25 +234,25 @@ def train(arguments: argparse.Namespace) -> int:
     }
     key = picture_key(pictures["training"], arguments.backbone, arguments.image_size)
 
-    from reproduction import devices, training
+    from training import devices, loop
 
     devices.prepare(arguments.seed, arguments.precision)
     settings = {
         **{k: v for k, v in vars(arguments).items() if k not in _NOT_SETTINGS},
         "training_pictures": key,
     }
-    run = training.open_run(arguments.output, settings, ("dlib-bin",))
+    run = loop.open_run(arguments.output, settings, ("dlib-bin",))
     with devices.distributed(arguments.distribute) as where, where.scope():
-        from DICTA2021.published_weights import load_weights, save_weights
+        from face_models.weight_files import load_weights, save_weights
 
         network = attribute_network(arguments)
         trained, make, held_out = trained_part(arguments, network, rows, arrays, key)
         steps = len(rows["training"]) // arguments.batch_size
         compile_model(trained, arguments, steps)
         validate = validation(trained, held_out, rows["validation"], arguments.attribute)
-        history = training.fit(
+        history = loop.fit(
             trained,
-            training.Batches(make, steps, arguments.workers),
+            loop.Batches(make, steps, arguments.workers),
             run,
             arguments.epochs,
             validate,
@@ -261,8 +261,8 @@ def train(arguments: argparse.Namespace) -> int:
             patience=arguments.patience,
         )
         title = f"{arguments.attribute}, {arguments.faces}, seed {arguments.seed}"
-        training.draw_curves(history, arguments.output / "curves.png", title)
-        digest = training.weights_digest(trained)
+        loop.draw_curves(history, arguments.output / "curves.png", title)
+        digest = loop.weights_digest(trained)
         load_weights(network, arguments.output / "best.weights.h5")
     fte = failure_to_enrol(pictures["testing"], arguments.jobs) if arguments.alignment else 0.0
     evaluate(arguments, network, rows["testing"], arrays["testing"], history, digest, fte)
@@ -346,7 +346,7 @@ def _activations(arguments, frozen, pictures: np.ndarray, key: str) -> np.ndarra
     Returns:
         float16 (pictures, views, h, w, channels), read-only, mapped from disk.
     """
-    from DICTA2021.embeddings import model_key
+    from face_models.vector_cache import model_key
 
     transforms = TRANSFORMS[arguments.transforms]
     name = f"{key}_{model_key(frozen)[:12]}_{arguments.transforms}_{arguments.seed}"
@@ -429,7 +429,7 @@ def evaluate(arguments, network, rows, pictures, history, digest: str, fte: floa
     picture, and count.
     """
     from AJCAI2021.evaluation import figures_of
-    from reproduction.training import best_epoch
+    from training.loop import best_epoch
 
     attribute = arguments.attribute
     predictions = predictions_of(network, pictures, rows, attribute)

@@ -24,15 +24,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-from DICTA2021 import embeddings
-from DICTA2021.alignment import chip_by_points
 from DICTA2021.model_scores import OWN_MODELS
+from face_models.alignment import chip_by_points
+from face_models.preparation import NoFaceError, Picture, chip_preparation, require_face
 from mask_utils.argument_types import new_parser
 from mask_utils.detection import FoundFace
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.found_faces import draw_face
 from mask_utils.images import PictureError, read_picture, write_picture
 from mask_utils.options import add_detector_options, check_detector_options, chosen_detector
+from verification.similarity import distance_similarity
 
 DLIB_THRESHOLD = 0.6
 """dlib's advice for its own network; no false match rate is stated for it here."""
@@ -88,12 +89,12 @@ def face_chip(path: Path, arguments: argparse.Namespace) -> FaceChip:
     try:
         picture = read_picture(path)
         if arguments.whole:
-            prepare = embeddings.chip_preparation("whole").prepare
-            return FaceChip(picture, prepare(picture, embeddings.Picture(path)), None)
-        face = embeddings.require_face(picture, chosen_detector(arguments), arguments.faces)
+            prepare = chip_preparation("whole").prepare
+            return FaceChip(picture, prepare(picture, Picture(path)), None)
+        face = require_face(picture, chosen_detector(arguments), arguments.faces)
     except PictureError as error:
         raise UserError(f"{path}: {error}") from None
-    except embeddings.NoFaceError:
+    except NoFaceError:
         raise UserError(
             f"{path}: expected a face; none was found; try --min_score 0.3, or cut the picture to "
             "the face and say --whole"
@@ -128,7 +129,7 @@ def show(found: Sequence[FaceChip], height: int = 400) -> np.ndarray:
 def compare(arguments: argparse.Namespace) -> int:
     """Compare two pictures and print the verdict; 0 match, 1 no match."""
     found = [face_chip(path, arguments) for path in arguments.pictures]
-    from DICTA2021.dlib_network import dlib_network
+    from face_models.dlib_resnet import dlib_network
 
     if arguments.models == "masked_dlib":
         rate = arguments.fmr or "0.001"
@@ -142,7 +143,7 @@ def compare(arguments: argparse.Namespace) -> int:
     vectors = network.predict(both, verbose=0).astype(np.float32)
     first, second = (vectors[:2] + vectors[2:]) / np.float32(2)
     distance = float(np.linalg.norm(first - second))
-    similarity = float(embeddings.distance_similarity(first[None], second[None])[0])
+    similarity = float(distance_similarity(first[None], second[None])[0])
     match = distance < limit
     print(
         f"{'match' if match else 'no match'}: distance {distance:.3f}, similarity "

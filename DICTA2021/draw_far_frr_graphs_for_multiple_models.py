@@ -14,10 +14,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from DICTA2021 import metrics, score_tables
+from DICTA2021 import score_tables
 from mask_utils.errors import end_cleanly
 from reproduction import options, provenance
 from reproduction.published import PublishedFileError
+from verification import metrics
 
 SIGMOID = "sigmoid of the head"
 SIMILARITIES = {
@@ -49,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = options.open_published(arguments.published, arguments.expected / "score_files.csv")
     if folder is None:
         return 2
-    from DICTA2021 import score_figures  # matplotlib: only once there is something to draw
     from reproduction.figures import save
+    from verification import figures  # matplotlib: only once there is something to draw
 
     failed = False
     for dataset in arguments.dataset or score_tables.DATASETS:
@@ -65,10 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             failed = True
             continue
         title = f"CP1 on {dataset}"
-        figures = {"far_frr": score_figures.draw_error_rates(scores, title, [SIGMOID])}
+        figures = {"far_frr": figures.draw_error_rates(scores, title, [SIGMOID])}
         # Where no similarity makes an error there is no curve to draw.
         if arguments.det and any(metrics.equal_error_rate(*pair).eer for pair in scores.values()):
-            figures["det_similarities"] = score_figures.draw_det(scores, title)
+            figures["det_similarities"] = figures.draw_det(scores, title)
         flags = ["--det"] * arguments.det
         description = provenance.describe(
             shlex.join(["python", Path(__file__).name, *flags]),

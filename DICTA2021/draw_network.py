@@ -1,7 +1,7 @@
 """Draw the paper's network: two pictures, one ResNet50 with shared weights, the Siamese head.
 
 DICTA2021, the figure of the architecture. Every number in it is read from the network that
-`DICTA2021.networks` builds, none is written here. Run time: 12 s on 2 CPU cores, most of it the
+`face_models.networks` builds, none is written here. Run time: 12 s on 2 CPU cores, most of it the
 start of Keras. Expected: DICTA2021/graphs/siamese_network.png, the figure of the README.
 
     python DICTA2021/draw_network.py
@@ -40,7 +40,7 @@ class Numbers(NamedTuple):
 
 def read_numbers() -> Numbers:
     """Read the figure's numbers from the network itself."""
-    from DICTA2021.networks import siamese_resnet50
+    from face_models.siamese import siamese_resnet50
 
     model = siamese_resnet50()
     features, projection = model.get_layer("features"), model.get_layer("projection")

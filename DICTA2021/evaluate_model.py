@@ -19,15 +19,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from DICTA2021 import embeddings, metrics, model_scores, score_tables
-from DICTA2021.alignment import ALIGNMENTS
+from DICTA2021 import model_scores, score_tables
 from DICTA2021.model_scores import MATCHERS, MissingError, Scores
+from face_models.alignment import ALIGNMENTS
+from face_models.vector_cache import model_key
+from face_models.vectors import Embeddings
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
 from reproduction.published import Comparisons, Pair
+from verification import metrics
+from verification.similarity import distance_similarity
 
 HERE = Path(__file__).resolve().parent
 SIMILARITIES = ("distance", "cosine")
@@ -194,12 +198,12 @@ def keras_scorer(
     preparation = model_scores.own_preparation(
         shape[1:3], scaling, options.crop_margin, options.detector
     )
-    key = embeddings.model_key(model)
+    key = model_key(model)
 
     def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
         faces = model_scores.known_faces(base_folder, dataset)
         pictures = model_scores.listed_pictures(pairs, list_name)
-        result = model_scores.embed_pictures(
+        result = model_scores.embed_listed(
             pictures, base_folder / dataset, faces, lambda: model, key, preparation, options
         )
         return model_scores.compare(pairs, pictures, result, _similarity(similarity))
@@ -246,7 +250,7 @@ def csv_scorer(path: Path, similarity: str) -> Scorer:
         pictures = model_scores.listed_pictures(pairs, list_name)
         rows = np.array([row_of.get(place, -1) for place in pictures], np.int64)
         failures = dict.fromkeys(np.flatnonzero(rows < 0), f"not in {path.name}")
-        found = embeddings.Embeddings(matrix, rows, failures)
+        found = Embeddings(matrix, rows, failures)
         return model_scores.compare(pairs, pictures, found, _similarity(similarity))
 
     return score
@@ -254,7 +258,7 @@ def csv_scorer(path: Path, similarity: str) -> Scorer:
 
 def _similarity(name: str):
     if name == "distance":
-        return embeddings.distance_similarity
+        return distance_similarity
 
     def cosine(references: np.ndarray, probes: np.ndarray) -> np.ndarray:
         lengths = np.linalg.norm(references, axis=1) * np.linalg.norm(probes, axis=1)
@@ -276,8 +280,8 @@ def write_results(
 
     Where there are more curves than one figure holds, the others follow in <stem>_roc_2 and so on.
     """
-    from DICTA2021.score_figures import draw_det, draw_roc
     from reproduction import figures
+    from verification.figures import draw_det, draw_roc
 
     header = list(Result._fields)
     rows = [[_text(value) for value in result] for result in results]

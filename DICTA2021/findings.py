@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from DICTA2021 import metrics, score_tables
+from DICTA2021 import score_tables
 from DICTA2021.score_tables import DATASETS, TABLES
 from reproduction import tables
 from reproduction.published import Comparisons, PublishedFolder, identity, same_photograph
+from verification import metrics
 
 MODELS = TABLES["1000_pairs"].columns
 # Too few pairs: shown, but left out of counts of datasets.

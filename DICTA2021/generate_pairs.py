@@ -16,7 +16,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from DICTA2021.pairs import (
+from mask_utils.argument_types import new_parser, positive, seed_number
+from mask_utils.errors import end_cleanly
+from verification.pairs import (
     MASK_SIDES,
     Comparison,
     PairError,
@@ -30,8 +32,6 @@ from DICTA2021.pairs import (
     without_same_photographs,
     write_pairs,
 )
-from mask_utils.argument_types import new_parser, positive, seed_number
-from mask_utils.errors import end_cleanly
 
 PROTOCOLS = ("published", "all_identities", "lfw_official", "real_masks")
 
@@ -50,7 +50,7 @@ def make_pairs(
         The comparisons, and the number of pictures left out for want of a mask.
 
     Raises:
-        PairError: see DICTA2021.pairs.
+        PairError: see verification.pairs.
     """
     if protocol == "real_masks":
         people = read_real_mask_people(base_folder / dataset)

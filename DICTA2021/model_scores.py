@@ -1,7 +1,7 @@
 """Pairs and a matcher -> scores: what every script that scores from models shares.
 
 A matcher is a network with its weights, the way its pictures are prepared, and a similarity. Every
-distinct picture of all lists is embedded once; see DICTA2021.embeddings.
+distinct picture of all lists is embedded once; see face_models.vectors.
 """
 
 import argparse
@@ -15,18 +15,29 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from DICTA2021 import embeddings
+from face_models.preparation import (
+    CROP_MARGIN,
+    Picture,
+    Preparation,
+    chip_preparation,
+    crop_face,
+    picture_preparation,
+    require_face,
+)
+from face_models.vector_cache import weight_file_key
+from face_models.vectors import Embeddings, embed_pictures
 from mask_utils.argument_types import positive, seed_number
-from mask_utils.batch import open_manifest
 from mask_utils.datasets import LAYOUTS
 from mask_utils.detection import YUNET, Detector
 from mask_utils.errors import UserError
 from mask_utils.files import default_cache_file
 from mask_utils.landmark_cache import detector_name, faces_of_row
+from mask_utils.manifest import open_manifest
 from mask_utils.options import add_detector_options, chosen_detector
 from reproduction import provenance
 from reproduction.options import UPSTREAM
 from reproduction.published import Pair, PublishedFileError, read_pairs
+from verification.similarity import distance_similarity, head_similarity, pair_scores
 
 PUBLISHED_LISTS = provenance.REPOSITORY / "data" / "published" / "data" / "training_pairs_data"
 
@@ -34,7 +45,7 @@ PUBLISHED_LISTS = provenance.REPOSITORY / "data" / "published" / "data" / "train
 class Matcher(NamedTuple):
     """A published or packaged model.
 
-    network: its architecture, one of DICTA2021.networks.NETWORK_NAMES.
+    network: its architecture, one of face_models.networks.NETWORK_NAMES.
     weights: its weight file (or folder of files) below the models folder; "" where a package or
         this repository brings it.
     similarity: distance (of pooled features), or head (the network's own decision).
@@ -136,7 +147,7 @@ def weight_files(name: str, models_folder: Path) -> list[Path]:
     """Return every file that the weights of a matcher are read from; see weight_file."""
     weights = weight_file(name, models_folder)
     if weights is None:
-        from DICTA2021.dlib_network import package_weights
+        from face_models.dlib_resnet import package_weights
 
         weights = package_weights()
     if weights.is_dir():
@@ -289,7 +300,7 @@ def score_pairs(
         folder, or none of its pictures is there.
 
     Source: DICTA2021; similarity 1 / (1 + distance) of pooled features, see
-    DICTA2021.embeddings.distance_similarity.
+    verification.similarity.distance_similarity.
     """
     matcher = MATCHERS[name]
     weights = weight_file(name, models_folder)
@@ -297,37 +308,35 @@ def score_pairs(
     built = []
 
     def network():
-        from DICTA2021.networks import build_network  # Keras, only where the cache lacks a vector
+        from face_models.networks import build_network  # Keras, only where the cache lacks a vector
 
         if not built:
             built.append(build_network(matcher.network, weights))
         return built[0]
 
     def embedder():
-        from DICTA2021.networks import embedding_model
+        from face_models.siamese import embedding_model
 
         return embedding_model(network(), vector)
 
     if matcher.network == "dlib":
-        preparation = embeddings.chip_preparation(
-            options.alignment, options.detector, options.faces
-        )
+        preparation = chip_preparation(options.alignment, options.detector, options.faces)
     else:
-        preparation = embeddings.picture_preparation(
+        preparation = picture_preparation(
             options.preprocessing, matcher.network, options.crop_margin, options.detector
         )
     options = options._replace(mirror=mirrors(name, options))
     key = _network_key(name, matcher, models_folder, vector)
     pictures = listed_pictures(pairs, list_name)
-    result = embed_pictures(pictures, folder, faces, embedder, key, preparation, options)
-    similarity = embeddings.distance_similarity
+    result = embed_listed(pictures, folder, faces, embedder, key, preparation, options)
+    similarity = distance_similarity
     if matcher.similarity == "head":
-        from DICTA2021.networks import head_layers
+        from face_models.siamese import head_layers
 
         head = head_layers(network())
 
         def similarity(references, probes):
-            return embeddings.head_similarity(references, probes, head)
+            return head_similarity(references, probes, head)
 
     return compare(pairs, pictures, result, similarity)
 
@@ -342,7 +351,7 @@ def mirrors(name: str, options: Options) -> bool:
 def _network_key(name: str, matcher: Matcher, models_folder: Path, vector: str) -> str:
     parts = weight_files(name, models_folder)
     who = name if len(parts) > 1 else matcher.network
-    return " ".join(embeddings.weight_file_key(f"{who} {vector}", path) for path in parts)
+    return " ".join(weight_file_key(f"{who} {vector}", path) for path in parts)
 
 
 SCALINGS = {"255": (1.0, 0.0), "1": (255.0, 0.0), "centred": (127.5, 1.0)}
@@ -351,7 +360,7 @@ SCALINGS = {"255": (1.0, 0.0), "1": (255.0, 0.0), "centred": (127.5, 1.0)}
 
 def own_preparation(
     size: tuple[int, int], scaling: str, crop_margin: float | None, detector: Detector = YUNET
-) -> embeddings.Preparation:
+) -> Preparation:
     """Return how the input of a user's own network is made: the picture, or its face, resized.
 
     Args:
@@ -361,32 +370,32 @@ def own_preparation(
     """
     divisor, shift = SCALINGS[scaling]
 
-    def prepare(picture: np.ndarray, known: embeddings.Picture) -> np.ndarray:
+    def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
         if crop_margin is not None:
             box = known.box
             if box is None:
-                box = embeddings.require_face(picture, detector).box
-            picture = embeddings.crop_face(picture, box, crop_margin)
+                box = require_face(picture, detector).box
+            picture = crop_face(picture, box, crop_margin)
         picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
         return picture.astype(np.float32) / np.float32(divisor) - np.float32(shift)
 
     cut = "" if crop_margin is None else f" {detector_name(detector)}"
-    return embeddings.Preparation(f"own {size} {scaling} {crop_margin}{cut}", prepare)
+    return Preparation(f"own {size} {scaling} {crop_margin}{cut}", prepare)
 
 
-def embed_pictures(
+def embed_listed(
     pictures: Sequence[str],
     folder: Path,
     faces: dict[str, tuple[np.ndarray, tuple]],
     embedder,
     key: str,
-    preparation: embeddings.Preparation,
+    preparation: Preparation,
     options: Options,
-) -> embeddings.Embeddings:
+) -> Embeddings:
     """Embed the pictures of a list; see score_pairs for the arguments.
 
     Raises:
-        UserError: not one of the pictures is there; and what DICTA2021.embeddings.embed raises.
+        UserError: not one of the pictures is there; and what embed_pictures raises.
     """
     if not any((folder / place).is_file() for place in pictures[:1000]):
         painted = folder.name in LAYOUTS  # real masks are not made by a command
@@ -405,11 +414,9 @@ def embed_pictures(
     for place in pictures:
         landmarks, box = faces.get(place, (None, None))
         listed.append(
-            embeddings.Picture(
-                folder / place, landmarks if use_landmarks else None, box if use_box else None
-            )
+            Picture(folder / place, landmarks if use_landmarks else None, box if use_box else None)
         )
-    return embeddings.embed(
+    return embed_pictures(
         listed,
         embedder,
         key,
@@ -422,19 +429,19 @@ def embed_pictures(
 
 
 def compare(
-    pairs: Sequence[Pair], pictures: Sequence[str], result: embeddings.Embeddings, similarity
+    pairs: Sequence[Pair], pictures: Sequence[str], result: Embeddings, similarity
 ) -> Scores:
     """Score pairs from the vectors of their pictures.
 
     Args:
         pairs: what to compare.
         pictures: of listed_pictures, in the order that was embedded.
-        result: of embed_pictures.
-        similarity: see DICTA2021.embeddings.pair_scores.
+        result: of embed_listed.
+        similarity: see verification.similarity.pair_scores.
     """
     row_of = dict(zip(pictures, result.rows, strict=True))
     sides = [np.array([row_of[clean(pair[side])] for pair in pairs], np.int64) for side in (0, 1)]
-    scores = embeddings.pair_scores(result.vectors, *sides, similarity)
+    scores = pair_scores(result.vectors, *sides, similarity)
     return Scores(scores, {pictures[i]: reason for i, reason in result.failures.items()})
 
 
@@ -455,7 +462,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--crop",
         action="store_true",
-        help=f"cut the face out first, with a margin of {embeddings.CROP_MARGIN}",
+        help=f"cut the face out first, with a margin of {CROP_MARGIN}",
     )
     parser.add_argument(
         "--mirror",
@@ -486,7 +493,7 @@ def model_options(arguments: argparse.Namespace, alignment: str = "found") -> Op
     """Return what add_model_options' options say."""
     return Options(
         arguments.preprocessing,
-        embeddings.CROP_MARGIN if arguments.crop else None,
+        CROP_MARGIN if arguments.crop else None,
         alignment,
         chosen_detector(arguments),
         arguments.faces or painted_faces(arguments.base_folder),

@@ -20,7 +20,6 @@ from DICTA2021 import (
     draw_far_frr_graphs_for_multiple_models,
     draw_roc_curve_for_each_dataset,
     findings,
-    metrics,
     score_tables,
 )
 from mask_utils.argument_types import seed_number
@@ -28,6 +27,7 @@ from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import PublishedFileError, PublishedFolder, read_line_counts
+from verification import metrics
 
 SCRIPTS = {
     "benchmark_1": "regenerate_experiment_1_results.py",

@@ -29,9 +29,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from DICTA2021 import metrics, model_scores, pairs, score_tables
+from DICTA2021 import model_scores, score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
-from DICTA2021.training_validation import distances_between
 from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
@@ -39,6 +38,8 @@ from mask_utils.files import default_cache_file, write_file
 from mask_utils.generation import generate_masked_datasets
 from mask_utils.masking import MaskSettings
 from reproduction import provenance, tables
+from training.validation import distances_between
+from verification import metrics, pairs
 
 HERE = Path(__file__).resolve().parent
 MODEL = "masked_dlib"
@@ -255,13 +256,15 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
         models_folder: of the model.
         arguments: the command's.
     """
-    from DICTA2021.dlib_network import dlib_network
-    from DICTA2021.embeddings import Picture, chip_preparation, embed, weight_file_key
-    from DICTA2021.training_faces import read_faces
+    from face_models.dlib_resnet import dlib_network
+    from face_models.preparation import Picture, chip_preparation
+    from face_models.vector_cache import weight_file_key
+    from face_models.vectors import embed_pictures
+    from training.faces import read_faces
 
     faces = read_faces(folder, ["lfw"])
     weights = model_scores.weight_file(MODEL, models_folder)
-    found = embed(
+    found = embed_pictures(
         [Picture(face.path) for face in faces],
         lambda: dlib_network(weights),
         weight_file_key("dlib features", weights),

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from DICTA2021 import metrics
 from mask_utils.argument_types import seed_number
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
 from reproduction.published import Comparisons, PublishedFileError, PublishedFolder, identity
+from verification import metrics
 
 HERE = Path(__file__).resolve().parent
 DATASETS = (

@@ -1,6 +1,6 @@
 """Train a model of the DICTA2021 paper, or this repository's masked-face matcher.
 
-Paper: DICTA2021, section on training. Recipes (DICTA2021/recipes.py): EX1, CP1, CP2, FT1, FT2, FT3
+Paper: DICTA2021, section on training. Recipes (training/recipes.py): EX1, CP1, CP2, FT1, FT2, FT3
 (Siamese ResNet50), VGG19, MobileNet, SENET, VGG16 (baselines), moco (pretraining), masked_dlib
 (dlib's network taught to see behind masks). Masks are painted anew from the landmarks in the
 manifest of --base_folder, which generate_mask_to_datasets.py wrote. A run folder holds all that
@@ -26,20 +26,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 from tqdm import tqdm
 
-from DICTA2021 import embeddings
-from DICTA2021.alignment import known_face_chip
-from DICTA2021.recipes import RECIPES, Recipe, with_settings
-from DICTA2021.training_faces import (
-    Overlap,
-    TrainingError,
-    TrainingFace,
-    add_faces,
-    by_person,
-    divide,
-    identity_overlap,
-    read_faces,
+from face_models.alignment import known_face_chip
+from face_models.preparation import (
+    NoFaceError,
+    Picture,
+    Preparation,
+    chip_preparation,
+    picture_preparation,
 )
-from DICTA2021.view_bank import plain_alignment
+from face_models.vector_cache import weight_file_key
+from face_models.vectors import Embeddings, embed_pictures
 from mask_utils.argument_types import job_count, new_parser, positive, seed_number
 from mask_utils.detection import YUNET
 from mask_utils.errors import UserError, end_cleanly
@@ -49,12 +45,24 @@ from mask_utils.landmark_cache import detector_name
 from mask_utils.landmarks import Face
 from mask_utils.masking import MaskSettings, mask_picture
 from reproduction import provenance
+from training.faces import (
+    Overlap,
+    TrainingError,
+    TrainingFace,
+    add_faces,
+    by_person,
+    divide,
+    identity_overlap,
+    read_faces,
+)
+from training.recipes import RECIPES, Recipe, with_settings
+from training.view_bank import plain_alignment
 
 if TYPE_CHECKING:
     import keras
 
-    from DICTA2021.training_batches import HardPairs
-    from reproduction.devices import Devices
+    from training.batches import HardPairs
+    from training.devices import Devices
 
 SAME_PERSON = 0.45
 """Distance of dlib embeddings below which two pictures may show one person: such a training face
@@ -193,25 +201,23 @@ def resolve(arguments: argparse.Namespace) -> Recipe:
 # ------------------------------------------------------------------------------------------ faces
 
 
-def embed_plain(
-    faces: Sequence[TrainingFace], cache: Path, alignment: str = "A"
-) -> embeddings.Embeddings:
+def embed_plain(faces: Sequence[TrainingFace], cache: Path, alignment: str = "A") -> Embeddings:
     """Embed unmasked faces with dlib's own network; alignment: see alignment.known_face_chip."""
-    from DICTA2021.dlib_network import package_weights
+    from face_models.dlib_resnet import package_weights
 
     def network():
-        from DICTA2021.dlib_network import dlib_network
+        from face_models.dlib_resnet import dlib_network
 
         return dlib_network()
 
-    def prepare(picture: np.ndarray, known: embeddings.Picture) -> np.ndarray:
+    def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
         return known_face_chip(picture, Face(known.box, known.landmarks), alignment)
 
-    return embeddings.embed(
-        [embeddings.Picture(face.path, face.face.landmarks, face.face.box) for face in faces],
+    return embed_pictures(
+        [Picture(face.path, face.face.landmarks, face.face.box) for face in faces],
         network,
-        embeddings.weight_file_key("dlib features", package_weights()),
-        embeddings.Preparation(f"known face {alignment} {detector_name(YUNET)}", prepare),
+        weight_file_key("dlib features", package_weights()),
+        Preparation(f"known face {alignment} {detector_name(YUNET)}", prepare),
         cache=cache,
         progress=True,
     )
@@ -275,7 +281,7 @@ def some_pictures(held_out: Mapping[str, list[TrainingFace]], most: int) -> list
 def picture_validation(
     embed: Callable[[np.ndarray, int], np.ndarray],
     faces: Sequence[TrainingFace],
-    preparation: embeddings.Preparation,
+    preparation: Preparation,
 ) -> Callable[[], dict[str, float]]:
     """Return what gives the figures of a network on held-out faces, published masks.
 
@@ -284,13 +290,13 @@ def picture_validation(
         faces: held out; those that cannot be read or found again are left out.
         preparation: of its pictures.
     """
-    from DICTA2021.training_validation import verification_figures
+    from training.validation import verification_figures
 
     plain, masked, people = [], [], []
     for face in faces:
         try:
             sides = _plain_and_masked(face, preparation)
-        except (PictureError, embeddings.NoFaceError):
+        except (PictureError, NoFaceError):
             continue
         plain.append(sides[0])
         masked.append(sides[1])
@@ -307,7 +313,7 @@ def picture_validation(
 
 
 def _plain_and_masked(
-    face: TrainingFace, preparation: embeddings.Preparation
+    face: TrainingFace, preparation: Preparation
 ) -> tuple[np.ndarray, np.ndarray]:
     """A face's picture prepared as it is and under the published mask.
 
@@ -315,7 +321,7 @@ def _plain_and_masked(
         PictureError, NoFaceError: it cannot be read, or a face is needed and not found.
     """
     picture = read_picture(face.path)
-    known = embeddings.Picture(face.path, face.face.landmarks, face.face.box)
+    known = Picture(face.path, face.face.landmarks, face.face.box)
     covered = mask_picture(picture, [face.face], MaskSettings(), face.place).picture
     return preparation.prepare(picture, known), preparation.prepare(covered, known)
 
@@ -329,7 +335,7 @@ def chip_validation(
 
     val_eer is the mean over the alignments; masks are the published ones.
     """
-    from DICTA2021.training_validation import verification_figures
+    from training.validation import verification_figures
 
     chips, people = {name: [] for name in ("plain", *alignments)}, []
     for face in faces:
@@ -400,8 +406,8 @@ def build_pair_network(recipe: Recipe, models_folder: Path):
     Raises:
         TrainingError: see first_weights. WeightFileError: the file is of another network.
     """
-    from DICTA2021.networks import build_network
-    from DICTA2021.published_weights import BEYOND_FEATURES, load_weights, read_weight_file
+    from face_models.networks import build_network
+    from face_models.weight_files import BEYOND_FEATURES, load_weights, read_weight_file
 
     weights = first_weights(recipe, models_folder)
     if not isinstance(weights, Path) or recipe.network == "dlib":
@@ -436,8 +442,8 @@ def compile_model(model, recipe: Recipe, loss) -> None:
 def train(arguments: argparse.Namespace, argv: Sequence[str] | None = None) -> int:
     """Train, or go on with training; see the module."""
     recipe = resolve(arguments)
-    from reproduction import devices
-    from reproduction.training import is_over, open_run
+    from training import devices
+    from training.loop import is_over, open_run
 
     output = arguments.output or Path("runs") / f"{arguments.recipe}-{arguments.seed}"
     with devices.distributed(arguments.distribute) as where:
@@ -491,7 +497,7 @@ def prepare_training(
         arguments: the command's.
         recipe: of resolve.
         training, held_out: of choose_faces.
-        where: of reproduction.devices.distributed.
+        where: of training.devices.distributed.
 
     Raises:
         UserError: first weights or pictures are missing or of no use.
@@ -545,7 +551,7 @@ def run_settings(
 
 
 def _fit(arguments, recipe, run, where, trained: Trained) -> None:
-    from reproduction.training import Batches, fit
+    from training.loop import Batches, fit
 
     chief = where.number == 0
     if not run.history and chief:
@@ -572,7 +578,7 @@ def _fit(arguments, recipe, run, where, trained: Trained) -> None:
 
 def _keep(arguments, argv, recipe, run, settings, overlap) -> None:
     """Draw the history, and copy the best weights to the models folder with what defines them."""
-    from reproduction.training import best_epoch, draw_curves
+    from training.loop import best_epoch, draw_curves
 
     history = run.history
     best = history[best_epoch(history, "val_eer", "min")]
@@ -629,12 +635,12 @@ def _pair_training(arguments, recipe, training, held_out, where) -> Trained:
     import keras
     from keras import layers, ops
 
-    from DICTA2021 import losses
-    from DICTA2021.dlib_network import freeze_stages
-    from DICTA2021.networks import embedding_model
-    from DICTA2021.published_weights import save_weights
-    from DICTA2021.training_batches import pair_batches
-    from reproduction.devices import predictor
+    from face_models.dlib_resnet import freeze_stages
+    from face_models.siamese import embedding_model
+    from face_models.weight_files import save_weights
+    from training import losses
+    from training.batches import pair_batches
+    from training.devices import predictor
 
     with where.scope():
         network = build_pair_network(recipe, arguments.models_folder)
@@ -650,9 +656,9 @@ def _pair_training(arguments, recipe, training, held_out, where) -> Trained:
             model, loss = keras.Model(sides, distance), losses.contrastive_loss()
         compile_model(model, recipe, loss)
     if recipe.network == "dlib":
-        preparation = embeddings.chip_preparation()
+        preparation = chip_preparation()
     else:
-        preparation = embeddings.picture_preparation(recipe.preprocessing, recipe.network)
+        preparation = picture_preparation(recipe.preprocessing, recipe.network)
     embed = predictor(vectors, where)
     hard = None
     if recipe.hard:
@@ -674,7 +680,7 @@ def _pair_training(arguments, recipe, training, held_out, where) -> Trained:
 def mine_hard_pairs(
     embed: Callable[[np.ndarray, int], np.ndarray],
     faces: Sequence[TrainingFace],
-    preparation: embeddings.Preparation,
+    preparation: Preparation,
 ) -> "tuple[list[TrainingFace], HardPairs]":
     """Find each face's hardest partners by the vectors of the first weights, published masks.
 
@@ -689,7 +695,7 @@ def mine_hard_pairs(
     Raises:
         TrainingError: no picture can be read.
     """
-    from DICTA2021.training_batches import HardPairs
+    from training.batches import HardPairs
 
     readable: list[TrainingFace] = []
     vectors: dict[bool, list[np.ndarray]] = {False: [], True: []}
@@ -698,7 +704,7 @@ def mine_hard_pairs(
         for face in faces[start : start + 64]:
             try:
                 plain, covered = _plain_and_masked(face, preparation)
-            except (PictureError, embeddings.NoFaceError) as error:
+            except (PictureError, NoFaceError) as error:
                 print(f"{face.path}: left out: {error}", file=sys.stderr)
                 continue
             readable.append(face)
@@ -717,13 +723,13 @@ def _distillation(arguments, recipe, training, held_out, where) -> Trained:
     """Chips of painted views through the dlib network; the teacher is the network as pip has it."""
     import keras
 
-    from DICTA2021 import losses
-    from DICTA2021.dlib_network import dlib_network, freeze_stages
-    from DICTA2021.mask_metric import mask_metric
-    from DICTA2021.published_weights import save_weights
-    from DICTA2021.training_batches import distillation_batches
-    from DICTA2021.view_bank import build_bank
-    from reproduction.devices import predictor
+    from face_models.dlib_resnet import dlib_network, freeze_stages
+    from face_models.weight_files import save_weights
+    from training import losses
+    from training.batches import distillation_batches
+    from training.devices import predictor
+    from training.mask_metric import mask_metric
+    from training.view_bank import build_bank
 
     bank = build_bank(
         training,
@@ -806,11 +812,11 @@ def _momentum(arguments, recipe, training, held_out, where) -> Trained:
     """Two views of each picture; the encoder alone is kept, as the Siamese network's features."""
     import keras
 
-    from DICTA2021.momentum_contrast import MomentumContrast
-    from DICTA2021.networks import embedding_model
-    from DICTA2021.published_weights import save_weights
-    from DICTA2021.training_batches import view_batches
-    from reproduction.devices import predictor
+    from face_models.siamese import embedding_model
+    from face_models.weight_files import save_weights
+    from training.batches import view_batches
+    from training.devices import predictor
+    from training.momentum_contrast import MomentumContrast
 
     with where.scope():
         encoder = embedding_model(build_pair_network(recipe, arguments.models_folder))
@@ -823,7 +829,7 @@ def _momentum(arguments, recipe, training, held_out, where) -> Trained:
         )
         model = keras.Model(sides, contrast(sides))
         compile_model(model, recipe, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    preparation = embeddings.picture_preparation(recipe.preprocessing, recipe.network)
+    preparation = picture_preparation(recipe.preprocessing, recipe.network)
     make = view_batches(training, recipe.batch, recipe.augmentation, preparation, arguments.seed)
     held = some_pictures(held_out, VALIDATION_PICTURES)
     validate = picture_validation(predictor(encoder, where), held, preparation)

@@ -45,8 +45,8 @@ HEADER += ("training_to_arrays",)
 
 def measure(name: str, options: argparse.Namespace) -> list[str]:
     """Time one recipe; return its row of the table."""
-    from reproduction import devices
-    from reproduction.training import Batches
+    from training import devices
+    from training.loop import Batches
 
     words = ["--attribute", "sex", "--data", str(options.data), "--cache", str(options.cache)]
     words += ["--batch_size", str(options.batch_size), *RECIPES[name]]

@@ -4,7 +4,7 @@ Four things are timed on the same pictures, in turns in one run, for each networ
 --repeats:
 
     predict        model.predict on ready arrays: the network alone, an upper limit
-    embed, cold    DICTA2021.embeddings.embed with an empty cache: read, hash, prepare, embed, keep
+    embed, cold    face_models.vectors.embed with an empty cache: read, hash, prepare, embed, keep
     embed, warm    the same again: read, hash, look up
     pair at a time the published loop, over the list's first --loop_pairs pairs: both pictures of a
                    pair are read, prepared and given to predict of the network of two inputs, a
@@ -33,13 +33,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from DICTA2021 import embeddings
-from DICTA2021.embeddings import Picture
+from face_models.preparation import Picture, chip_preparation, picture_preparation
+from face_models.vector_cache import model_key
+from face_models.vectors import embed_pictures
 from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.images import PICTURE_FORMATS, read_picture
 from reproduction import provenance, tables
+from verification.similarity import distance_similarity, pair_scores
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -75,23 +77,21 @@ def measure(name: str, pictures: list[Picture], pairs: np.ndarray, options) -> d
     """Time one network on one list; return its row of the table."""
     import keras
 
-    from DICTA2021 import networks
+    from face_models import networks, siamese
 
-    model = networks.embedding_model(networks.build_network(name))
-    preparation = (
-        embeddings.chip_preparation("whole") if name == "dlib" else embeddings.picture_preparation()
-    )
+    model = siamese.embedding_model(networks.build_network(name))
+    preparation = chip_preparation("whole") if name == "dlib" else picture_preparation()
     few = pictures[:READY_ARRAYS]
     ready = np.stack([preparation.prepare(read_picture(p.path), p) for p in few])
     ready = ready.astype(np.float32)
-    size, key = options.batch_size, embeddings.model_key(model)
+    size, key = options.batch_size, model_key(model)
 
     def embed(cache: Path) -> None:
-        found = embeddings.embed(
+        found = embed_pictures(
             pictures, lambda: model, key, preparation, batch_size=size, cache=cache
         )
         rows = found.rows[pairs]
-        embeddings.pair_scores(found.vectors, rows[:, 0], rows[:, 1])
+        pair_scores(found.vectors, rows[:, 0], rows[:, 1])
 
     sides = [keras.Input(model.input_shape[1:]) for _ in range(2)]
     of_a_pair = keras.Model(sides, [model(side) for side in sides])
@@ -102,7 +102,7 @@ def measure(name: str, pictures: list[Picture], pairs: np.ndarray, options) -> d
                 preparation.prepare(read_picture(p.path), p)[None].astype(np.float32)
                 for p in (pictures[i] for i in pair)
             ]
-            embeddings.distance_similarity(*of_a_pair.predict(both, verbose=0))
+            distance_similarity(*of_a_pair.predict(both, verbose=0))
 
     def predict() -> None:
         model.predict(ready, batch_size=size, verbose=0)

@@ -3,7 +3,8 @@
 The landmark predictor wants the box that dlib's HOG detector draws, and dlib's network the chip
 that dlib cuts by 68 landmarks. On faces that both detectors find, this fits by least squares what
 takes YuNet's answer there, and prints the constants HOG_BOX_MAP (mask_utils/detection.py) and
-CHIP_POINTS (DICTA2021/alignment.py), with how well the first fits faces that it was not fitted to.
+CHIP_POINTS (face_models/alignment.py), with how well the first fits faces that it was not fitted
+to.
 LFW, on which matchers are tested, is left out. Takes about a minute on 2 cores.
 """
 
@@ -16,7 +17,7 @@ import joblib
 import numpy as np
 from tqdm import tqdm
 
-from DICTA2021.alignment import aligned_chip
+from face_models.alignment import aligned_chip
 from mask_utils.argument_types import job_count, new_parser, positive, seed_number
 from mask_utils.datasets import read_dataset
 from mask_utils.detection import (

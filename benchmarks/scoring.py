@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from DICTA2021 import metrics
 from DICTA2021.regenerate_all import SCRIPTS
 from mask_utils.argument_types import positive, seed_number
 from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import provenance, tables
+from verification import metrics
 
 HERE = Path(__file__).resolve().parent
 

@@ -41,45 +41,9 @@ from mask_utils.landmark_cache import (
 )
 from mask_utils.landmarks import Detection, Face, choose_faces, find_faces
 from mask_utils.ledger import Ledger
+from mask_utils.manifest import COLUMNS, NOT_FAILURES, VANISHED, open_manifest
 from mask_utils.masking import MaskSettings, binary_mask, mask_picture
 from mask_utils.model_files import ModelMissingError
-
-MANIFEST_COLUMNS = (
-    "source",
-    "dataset",
-    "identity",
-    "status",
-    "faces",
-    "box",
-    "score",
-    "detector",
-    "detector_pass",
-    "mask",
-    "color",
-    "copy",
-    "output",
-    "bytes",
-    "modified",
-    "sha256",
-    "milliseconds",
-    "detail",
-    "points",
-    "landmarks",
-)
-"""One row a source picture; box, score, mask, color, points and landmarks hold one entry a masked
-face, by ;.
-
-bytes, modified (nanoseconds since 1970) and sha256 are of the source as it was masked.
-"""
-
-_ADDED_COLUMNS = ("bytes", "modified", "score", "detector", "points")
-"""Those that manifests of earlier versions lack."""
-
-NOT_FAILURES = ("masked", "not_needed", "not_used")
-"""Statuses that failures.csv leaves out: masked, or left aside as the papers' protocol says."""
-
-VANISHED = "vanished"
-"""Status of a row whose source is there no more."""
 
 _STATE = ".masking"
 _SETTINGS = "settings.json"
@@ -126,15 +90,6 @@ class Known(NamedTuple):
     sha256: str = ""
     detection: Detection | None = None
     imported: bool = False
-
-
-def open_manifest(path: Path) -> Ledger:
-    """Open or begin a manifest.csv; one of an earlier version gets the columns that it lacks.
-
-    Raises:
-        LedgerError: the file is something else.
-    """
-    return Ledger(path, MANIFEST_COLUMNS, ("source",), _ADDED_COLUMNS)
 
 
 def mask_group(
@@ -746,7 +701,7 @@ def _clear(output_folder: Path) -> None:
 def _write_failures(manifest: Ledger, output_folder: Path, state: Path) -> None:
     failures_path = state / _FAILURES
     failures_path.unlink(missing_ok=True)
-    failures = Ledger(failures_path, MANIFEST_COLUMNS[:-2], ("source",))
+    failures = Ledger(failures_path, COLUMNS[:-2], ("source",))
     failures.append(row for row in manifest.rows() if row["status"] not in NOT_FAILURES)
     failures.close()
     failures_path.replace(output_folder / _FAILURES)

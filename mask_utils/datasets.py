@@ -10,7 +10,7 @@ import numpy as np
 
 from mask_utils.errors import UserError
 from mask_utils.images import PICTURE_FORMATS
-from mask_utils.masking import picture_generator
+from mask_utils.seeding import picture_generator
 
 VIDEO_FRAMES_SAMPLED = 15
 VIDEO_FRAMES_MASKED = 6

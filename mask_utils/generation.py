@@ -5,16 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mask_utils.batch import (
-    NOT_FAILURES,
-    VANISHED,
-    BatchError,
-    BatchSettings,
-    plan_batch,
-    run_batch,
-)
+from mask_utils.batch import BatchError, BatchSettings, plan_batch, run_batch
 from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS, Group, read_dataset, read_folder
 from mask_utils.files import write_file
+from mask_utils.manifest import NOT_FAILURES, VANISHED
 
 
 class DatasetCounts(NamedTuple):

@@ -1,7 +1,5 @@
 """One picture and its faces -> the masked picture: settings, seeded choices, paint."""
 
-import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +9,7 @@ import numpy as np
 from mask_utils.geometry import MASK_TYPES, Ellipse, Polygon, mask_outline
 from mask_utils.landmarks import Face
 from mask_utils.overlay import Color, outline_mask, paint_outline, parse_color
+from mask_utils.seeding import picture_generator
 from mask_utils.turning import quarter_turns, turn_points
 
 
@@ -64,17 +63,6 @@ def upright_view(picture: np.ndarray, face: Face) -> UprightView:
 def turned_back(picture: np.ndarray, quarters: int) -> np.ndarray:
     """Return a picture as it lay before upright_view turned it."""
     return np.ascontiguousarray(np.rot90(picture, -quarters)) if quarters else picture
-
-
-def picture_generator(seed: int, relative_path: str) -> np.random.Generator:
-    """Return the random source of one picture, the same in any order and in any process.
-
-    Args:
-        seed: the run's seed.
-        relative_path: path of the picture below the source folder, with forward slashes.
-    """
-    digest = hashlib.sha256(str(seed).encode() + b"\0" + os.fsencode(relative_path)).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def mask_picture(

@@ -168,7 +168,7 @@ def test_from_models(drawn_utkface, tmp_path, capsys):
     import keras
 
     from AJCAI2021.attribute_networks import build_network
-    from DICTA2021.published_weights import save_weights
+    from face_models.weight_files import save_weights
 
     run = tmp_path / "run"
     train = ["--attribute", "sex", "--data", drawn_utkface / "dataset" / "split.csv"]

@@ -14,8 +14,8 @@ from AJCAI2021.attribute_predictions import predictions_of
 from AJCAI2021.attributes import Face
 from AJCAI2021.prediction_files import read_prediction_file
 from AJCAI2021.splits import SplitRow
-from DICTA2021.augmentation import Augmentation
-from reproduction import training
+from training import loop
+from training.augmentation import Augmentation
 
 
 def command(folder: Path, output: Path, **changes) -> list[str]:
@@ -30,7 +30,7 @@ def command(folder: Path, output: Path, **changes) -> list[str]:
 def history(path: Path) -> list[dict]:
     with (path / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [{k: v for k, v in row.items() if k not in training.TIMES} for row in rows]
+    return [{k: v for k, v in row.items() if k not in loop.TIMES} for row in rows]
 
 
 def test_a_run_and_what_it_leaves(drawn_utkface, tmp_path, capsys):

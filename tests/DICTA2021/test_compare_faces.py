@@ -72,8 +72,8 @@ def test_what_is_no_picture_is_one_line(people, tmp_path, capsys):
 @pytest.fixture
 def own_models(tmp_path, monkeypatch):
     """A folder as DICTA2021/models is: dlib's own weights as float16, thresholds apart."""
-    from DICTA2021.dlib_network import dlib_network
-    from DICTA2021.published_weights import save_weights
+    from face_models.dlib_resnet import dlib_network
+    from face_models.weight_files import save_weights
 
     folder = tmp_path / "models"
     save_weights(dlib_network(), folder / "masked_dlib.weights.h5", "float16")

@@ -3,12 +3,8 @@
 import numpy as np
 import pytest
 
-from DICTA2021 import (
-    draw_far_frr_graphs_for_multiple_models,
-    draw_roc_curve_for_each_dataset,
-    metrics,
-    score_figures,
-)
+from DICTA2021 import draw_far_frr_graphs_for_multiple_models, draw_roc_curve_for_each_dataset
+from verification import figures, metrics
 
 PNG = b"\x89PNG"
 
@@ -60,7 +56,7 @@ def test_no_folder_is_wrong_usage(tmp_path):
 def test_roc_draws_the_points_of_the_metrics_and_marks_the_eer():
     generator = np.random.default_rng(2)
     pair = generator.normal(0, 1, 50), generator.normal(1, 1, 40)
-    axes = score_figures.draw_roc({"model": pair}, "title").axes[0]
+    axes = figures.draw_roc({"model": pair}, "title").axes[0]
     curve, dot = axes.lines[:2]
     assert curve.get_ydata() == pytest.approx(metrics.roc_points(*pair)[1])
     eer = metrics.equal_error_rate(*pair).eer
@@ -70,19 +66,18 @@ def test_roc_draws_the_points_of_the_metrics_and_marks_the_eer():
 
 
 def test_separated_sets_have_no_det_curve_and_say_so():
-    axes = score_figures.draw_det({"model": (np.array([0.1]), np.array([0.9]))}, "t").axes[0]
+    axes = figures.draw_det({"model": (np.array([0.1]), np.array([0.9]))}, "t").axes[0]
     assert "no curve" in axes.get_legend().get_texts()[0].get_text()
 
 
 def test_many_curves_each_have_a_style_of_their_own():
     pair = np.array([0.1, 0.6]), np.array([0.5, 0.9])
-    axes = score_figures.draw_det({str(at): pair for at in range(49)}, "title").axes[0]
+    axes = figures.draw_det({str(at): pair for at in range(49)}, "title").axes[0]
     curves = [line for line in axes.lines if line.get_label()[0] != "_"]
     assert len(curves) == 49
     styles = {
-        (color, str(line))
-        for *_, color, line in score_figures._styled(dict.fromkeys(range(49), pair))
+        (color, str(line)) for *_, color, line in figures._styled(dict.fromkeys(range(49), pair))
     }
     assert len(styles) == 49
     with pytest.raises(ValueError, match="at most 49 curves"):
-        score_figures.draw_roc({str(at): pair for at in range(50)}, "title")
+        figures.draw_roc({str(at): pair for at in range(50)}, "title")

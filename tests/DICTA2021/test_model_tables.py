@@ -19,7 +19,6 @@ from DICTA2021 import (
     regenerate_benchmark_1_from_models,
     regenerate_experiment_2_results_from_models,
     regenerate_table_6_results_from_models,
-    score_figures,
 )
 from DICTA2021.model_scores import MissingError
 from mask_utils import batch
@@ -28,6 +27,7 @@ from mask_utils.demo_faces import write_drawn_datasets
 from mask_utils.errors import UserError
 from reproduction.provenance import REPOSITORY
 from reproduction.published import Comparisons, Pair
+from verification import figures
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def models(tmp_path_factory) -> Path:
     """Random weights under the published names, as published_weights converts them."""
     import keras
 
-    from DICTA2021.networks import build_network
-    from DICTA2021.published_weights import save_weights
+    from face_models.networks import build_network
+    from face_models.weight_files import save_weights
 
     folder = tmp_path_factory.mktemp("models")
     for seed, name in enumerate(("FT1", "FT2", "FT3", "EX1")):
@@ -136,10 +136,8 @@ def test_no_curve_is_dropped_from_the_figures(tmp_path, monkeypatch):
     comparisons = Comparisons(np.array([0.1, 0.6, 0.5, 0.9]), np.array([0, 0, 1, 1]), [], (2, 2))
     found = {f"model {i}": comparisons for i in range(16)}
     drawn = []
-    monkeypatch.setattr(
-        score_figures, "draw_roc", lambda curves, _: drawn.extend(curves) or Figure()
-    )
-    monkeypatch.setattr(score_figures, "draw_det", lambda curves, _: Figure())
+    monkeypatch.setattr(figures, "draw_roc", lambda curves, _: drawn.extend(curves) or Figure())
+    monkeypatch.setattr(figures, "draw_det", lambda curves, _: Figure())
     result = evaluate_model.Result("p", "d", "m", 2, 2, *[0.5] * 9)
     description = {"command": "python x.py", "hardware": "some"}
     evaluate_model.write_results([result], found, tmp_path / "t", description)

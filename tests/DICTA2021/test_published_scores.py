@@ -4,10 +4,11 @@ import shutil
 
 import pytest
 
-from DICTA2021 import metrics, score_tables
 from DICTA2021 import regenerate_experiment_2_results as script
+from DICTA2021 import score_tables
 from reproduction import tables
 from reproduction.published import PublishedFolder, read_line_counts
+from verification import metrics
 
 COUNTS = score_tables.HERE / "expected" / "score_files.csv"
 EXACT = {

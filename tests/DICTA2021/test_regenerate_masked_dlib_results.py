@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from DICTA2021 import regenerate_masked_dlib_results as script
-from DICTA2021.training_faces import read_faces
+from training.faces import read_faces
 
 PAIRS = """1 6
 Drawn_Person_0001 1 2
@@ -26,8 +26,8 @@ Drawn_Person_0006 3 Drawn_Person_0001 2
 @pytest.fixture
 def command(drawn_masked, tmp_path, monkeypatch):
     """The command's words; two seeds, one rounded to float16, and pages of its own to fill."""
-    from DICTA2021.dlib_network import dlib_network
-    from DICTA2021.published_weights import save_weights
+    from face_models.dlib_resnet import dlib_network
+    from face_models.weight_files import save_weights
 
     monkeypatch.setattr(script, "HERE", tmp_path)
     monkeypatch.setattr(script, "PAGES", (tmp_path / "card.md", tmp_path / "README.md"))

@@ -23,32 +23,32 @@ import generate_mask_to_datasets
 from DICTA2021 import (
     ensemble_scores,
     generate_pairs,
-    networks,
     regenerate_experiment_2_results_from_models,
     train_siamese,
 )
-from DICTA2021.dlib_network import dlib_network
-from DICTA2021.mask_metric import mask_metric
-from DICTA2021.published_weights import read_weight_file, save_weights
-from DICTA2021.recipes import RECIPES
-from reproduction import training
+from face_models import networks, resnet50, siamese, weight_files
+from face_models.dlib_resnet import dlib_network
+from face_models.weight_files import read_weight_file, save_weights
 from reproduction.provenance import REPOSITORY
 from reproduction.published import read_scores
+from training import loop
+from training.mask_metric import mask_metric
+from training.recipes import RECIPES
 
 
 def small_resnet50(pretrained="none"):
     """The parts and names of siamese_resnet50, with a hundredth of its work."""
     layers = keras.layers
-    picture = layers.Input(networks.PICTURE_SHAPE, name="picture")
+    picture = layers.Input(siamese.PICTURE_SHAPE, name="picture")
     x = layers.BatchNormalization(name="bn1")(layers.AveragePooling2D(16)(picture))
     x = layers.Conv2D(8, 3, 2, activation="relu", name="conv1")(x)
     features = keras.Model(picture, layers.Flatten()(x), name="features")
     size = features.output_shape[1]
     liner = layers.Dense(16, activation="sigmoid", name="liner")
-    projection = networks._projection(size, liner)
-    head = networks._head(16)
-    model = networks._pair_network("resnet50", features, projection, head, "absolute")
-    return networks._pretrained(model, pretrained)
+    projection = siamese.projection_part(size, liner)
+    head = siamese.head_part(16)
+    model = siamese.pair_network("resnet50", features, projection, head, "absolute")
+    return weight_files.with_weights(model, pretrained)
 
 
 @pytest.fixture
@@ -169,17 +169,17 @@ def test_a_killed_pair_training_goes_on_to_the_same_bits(small, run, tmp_path, m
     words = ("--init", "none", "--steps", 6, "--epoch_steps", 2, "--batch_size", 4)
     words += ("--set", "validation_people=2")
     assert run("CP1", *words, output="whole") == 0
-    write = training.write_file
+    write = loop.write_file
 
     def killed(path, data):
         if path.name == "history.csv" and data.count("\n") == 3:  # header and two epochs
             raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr(training, "write_file", killed)
+    monkeypatch.setattr(loop, "write_file", killed)
     assert run("CP1", *words, output="cut") == 130
     assert "the same command goes on" in capsys.readouterr().err
-    monkeypatch.setattr(training, "write_file", write)
+    monkeypatch.setattr(loop, "write_file", write)
     # Epoch 2 had been made but for its last line: it is made again.
     assert len(rows(tmp_path / "cut" / "history.csv")) == 1
     assert run("CP1", *words, output="cut") == 0
@@ -203,16 +203,16 @@ def test_every_recipe_of_the_papers_learns_and_survives_a_kill(recipe, run, tmp_
     assert run(recipe, *words, output="whole") == 0
     losses = [float(row["loss"]) for row in rows(tmp_path / "whole" / "history.csv")]
     assert losses[2] < losses[1]  # the first steps of moco, its queue at random, are easy
-    write = training.write_file
+    write = loop.write_file
 
     def killed(path, data):
         write(path, data)
         if path.name == "history.csv":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "write_file", killed)
+    monkeypatch.setattr(loop, "write_file", killed)
     assert run(recipe, *words, output="cut") == 130
-    monkeypatch.setattr(training, "write_file", write)
+    monkeypatch.setattr(loop, "write_file", write)
     assert len(rows(tmp_path / "cut" / "history.csv")) == 1
     assert run(recipe, *words, output="cut") == 0
     assert same_state(tmp_path / "whole", tmp_path / "cut")
@@ -459,7 +459,7 @@ def test_baselines_take_two_steps(run, tmp_path, recipe):
 def test_resnet50_contrasts_momentum(run, tmp_path):
     words = ("--steps", 2, "--epoch_steps", 2, "--batch_size", 2, "--limit", 4)
     assert run("moco", *words, "--set", "validation_people=2", "queue=8") == 0
-    networks.resnet50(tmp_path / "models" / "moco.weights.h5")
+    resnet50.resnet50(tmp_path / "models" / "moco.weights.h5")
 
 
 # ------------------------------------------------------------------------------ masked_dlib
@@ -491,7 +491,7 @@ def test_masked_dlib_learns_and_survives_a_kill(run, drawn_masked, tmp_path, cap
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert path.is_file(), (tmp_path / "log").read_text()
-    assert len(training.read_history(path)) < 3
+    assert len(loop.read_history(path)) < 3
     assert run("masked_dlib", *DISTILLED, output="cut") == 0
     assert same_state(tmp_path / "whole", tmp_path / "cut")
     again = rows(tmp_path / "cut" / "history.csv")
@@ -506,7 +506,7 @@ def test_the_closing_map_and_the_rivals_are_in_what_is_kept(run, tmp_path, monke
         maps[name].append(found := mask_metric(*args))
         return found
 
-    monkeypatch.setattr("DICTA2021.mask_metric.mask_metric", recorded)
+    monkeypatch.setattr("loop.mask_metric.mask_metric", recorded)
     words = ("--steps", 2, "--epoch_steps", 2, "--batch_size", 8, "--set", "validation_people=2")
     words += ("views=2", "warm_up=1", "learning_rate=1e-4")
     changes = {"none": ("metric=0",), "map": ("metric=3",), "alone": ("metric=3", "rivals=0")}

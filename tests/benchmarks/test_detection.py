@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import detection, fit_face_maps
-from DICTA2021.alignment import aligned_chip
+from face_models.alignment import aligned_chip
 from mask_utils.demo_faces import write_drawn_datasets
 from mask_utils.drawn_faces import draw_face, draw_person
 from mask_utils.landmarks import find_faces

@@ -15,17 +15,11 @@ import numpy as np
 import pytest
 
 from mask_utils import batch, detection, landmarks
-from mask_utils.batch import (
-    MANIFEST_COLUMNS,
-    BatchError,
-    BatchSettings,
-    WorkersLostError,
-    mask_file,
-    run_batch,
-)
+from mask_utils.batch import BatchError, BatchSettings, WorkersLostError, mask_file, run_batch
 from mask_utils.datasets import read_dataset, read_folder
 from mask_utils.drawn_faces import draw_face, draw_person
 from mask_utils.images import encode_picture, read_picture, write_picture
+from mask_utils.manifest import COLUMNS
 from mask_utils.masking import MaskSettings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -284,7 +278,7 @@ def test_overwrite_removes_nothing_outside_the_folder(faces_folder, tmp_path):
     manifest = out / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("first/masked_", "../precious.jpg,", 1))
     lines = manifest.read_text().splitlines()
-    row = dict.fromkeys(MANIFEST_COLUMNS, "") | {"source": "zz.jpg", "output": "../precious.jpg"}
+    row = dict.fromkeys(COLUMNS, "") | {"source": "zz.jpg", "output": "../precious.jpg"}
     manifest.write_text("\n".join([*lines, ",".join(row.values())]) + "\n")
     run(faces_folder, out, tmp_path / "cache.csv", overwrite=True)
     assert (tmp_path / "precious.jpg").read_text() == "kept"
@@ -322,7 +316,7 @@ def test_a_folder_of_the_first_version_goes_on_with_hog(faces_folder, tmp_path):
     described = json.loads((out / "settings.json").read_text())
     del described["detector"], described["min_score"]
     (out / "settings.json").write_text(json.dumps(described))
-    older = [name for name in MANIFEST_COLUMNS if name not in ("score", "detector", "points")]
+    older = [name for name in COLUMNS if name not in ("score", "detector", "points")]
     with (out / "manifest.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, older, extrasaction="ignore")
         writer.writeheader()

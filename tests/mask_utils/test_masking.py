@@ -5,8 +5,9 @@ import pytest
 
 from mask_utils.geometry import MASK_TYPES, mask_outline
 from mask_utils.landmarks import Face
-from mask_utils.masking import MaskSettings, binary_mask, mask_picture, picture_generator
+from mask_utils.masking import MaskSettings, binary_mask, mask_picture
 from mask_utils.overlay import outline_mask
+from mask_utils.seeding import picture_generator
 
 PICTURE = np.full((220, 200, 3), 90, np.uint8)
 

@@ -1,0 +1,221 @@
+"""Step rate of the training command, loader and fit, beside the bare step on cached arrays.
+
+For each recipe the command's own parts are used: its faces, its batches made ahead by --workers
+threads, its fit (what it writes after an epoch is not counted). After every epoch of fit the same
+steps are made bare: train_on_batch on batches that were made and put into the network's memory
+before. So both are timed in turns in one run; the first epoch, which compiles, does not count;
+medians of --repeats:
+
+    fit to bare    steps a second of the command by those of the bare step: what the loader costs
+    make a batch   seconds to make a batch in one thread; in fit it is done beside the step
+    paint a batch  masked_dlib: seconds to paint as many masked views as a batch holds, in one
+                   process; it is why views are painted ahead, and not in the loader
+
+Results go to benchmarks/results (training.csv, .md, .meta.json) and between the markers of
+README.md. masked_dlib and EX1 (ResNet50, --pair_batch pairs) take about fifteen minutes on 2 cores.
+"""
+
+import argparse
+import csv
+import io
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from DICTA2021 import train_siamese
+from mask_utils.argument_types import new_parser, positive
+from mask_utils.errors import end_cleanly
+from mask_utils.files import default_cache_file, write_file
+from reproduction import provenance, tables
+from training.recipes import RECIPES
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RESULTS = REPOSITORY / "benchmarks" / "results"
+PAINTED = 32  # faces whose views are painted anew
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that some work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def command_line(name: str, options: argparse.Namespace) -> list[str]:
+    """The words of the training command that is timed."""
+    words = ["--recipe", name, "--base_folder", options.base_folder, "--cache", options.cache]
+    words += ["--workers", options.workers]
+    if RECIPES[name].init not in ("none", "imagenet", "package"):
+        words += ["--init", "none"]  # weights do not change the speed
+    if RECIPES[name].loss != "distillation":
+        words += ["--batch_size", options.pair_batch]
+    if options.set:
+        words += ["--set", *options.set]
+    return [str(word) for word in words]
+
+
+def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
+    """Time one recipe; return its row of the table."""
+    import keras
+
+    from training import devices, loop
+
+    arguments = train_siamese.parse_arguments(command_line(name, options))
+    recipe = train_siamese.resolve(arguments)
+    with devices.distributed("none") as where:
+        devices.prepare(arguments.seed)
+        faces, held_out, _ = train_siamese.choose_faces(arguments, recipe)
+        trained = train_siamese.prepare_training(arguments, recipe, faces, held_out, where)
+    made: list[float] = []
+    cached = []
+    for step in range(options.steps):
+        made.append(timed(lambda at=step: cached.append(trained.make(0, at))))
+    cached = [keras.tree.map_structure(keras.ops.convert_to_tensor, batch) for batch in cached]
+    bare: list[float] = []
+
+    def steps_alone() -> dict[str, float]:
+        bare.append(timed(lambda: [trained.model.train_on_batch(x, y) for x, y in cached]))
+        return {}
+
+    batches = loop.Batches(trained.make, options.steps, arguments.workers)
+    with tempfile.TemporaryDirectory() as folder:
+        run = loop.open_run(Path(folder) / "run", {"recipe": name})
+        history = loop.fit(
+            trained.model,
+            batches,
+            run,
+            1 + options.repeats,
+            steps_alone,
+            lambda path: None,
+            "loss",
+            verbose=0,
+        )
+    fit = options.steps / statistics.median(row["seconds"] for row in history[1:])
+    alone = options.steps / statistics.median(bare[1:])
+    paint = ""
+    if recipe.loss == "distillation":
+        paint = f"{paint_seconds(faces, recipe) * recipe.batch:.2f}"
+    return {
+        "recipe": name,
+        "network": recipe.network,
+        "batch": str(recipe.batch),
+        "bare_steps_per_second": f"{alone:.3f}",
+        "fit_steps_per_second": f"{fit:.3f}",
+        "fit_to_bare": f"{fit / alone:.3f}",
+        "make_a_batch_seconds": f"{statistics.median(made):.3f}",
+        "paint_a_batch_seconds": paint,
+    }
+
+
+def paint_seconds(faces, recipe) -> float:
+    """Return the seconds to paint one view of a face in one process, reading included."""
+    from training.view_bank import build_bank
+
+    some = faces[:: max(1, len(faces) // PAINTED)][:PAINTED]
+    words = (recipe.augmentation, recipe.views, recipe.alignments)
+    with tempfile.TemporaryDirectory() as folder:
+        # The first call loads the predictor; the second one is another bank.
+        build_bank(some[:1], *words, Path(folder), 0, jobs=1)
+        took = timed(lambda: build_bank(some, *words, Path(folder), 1, jobs=1))
+    return took / (len(some) * recipe.views)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure every recipe, print the table and write it with meta.json and into README.md."""
+    import keras
+
+    load = os.getloadavg()[0]
+    rows = [measure(name, options) for name in options.recipes]
+    table = tables.to_markdown(
+        ["measured", *(row["recipe"] for row in rows)],
+        [[what.replace("_", " "), *(row[what] for row in rows)] for what in list(rows[0])[1:]],
+    )
+    print(table)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(options.output / "training.csv", text.getvalue())
+    command = provenance.typed("benchmarks/training_rate.py", options.words)
+    note = (
+        f"`{command}`: medians of {options.repeats} epochs of {options.steps} steps, "
+        f"{options.workers} threads make batches, on {provenance.hardware()}, Keras "
+        f"{keras.__version__} on {keras.backend.backend()}; load of the machine before: {load:.1f}."
+    )
+    write_file(options.output / "training.md", f"{table}\n\n{note}\n")
+    manifest = options.base_folder / "manifest.csv"
+    description = provenance.describe(
+        command,
+        vars(options),
+        {f"{options.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
+        1,
+        ("numpy", "keras", keras.backend.backend(), "dlib-bin"),
+    )
+    provenance.write_meta(
+        options.output / "training.csv",
+        description | {"hardware": provenance.hardware(), "backend": keras.backend.backend()},
+    )
+    if options.output == RESULTS:
+        tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "training")
+    return 0
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    parser = new_parser(__doc__, "python benchmarks/training_rate.py --base_folder masked")
+    parser.add_argument(
+        "--base_folder", type=Path, required=True, help="what generate_mask_to_datasets.py wrote"
+    )
+    parser.add_argument(
+        "--recipes",
+        nargs="+",
+        choices=tuple(RECIPES),
+        default=["masked_dlib", "EX1"],
+        metavar="NAME",
+        help=f"of {', '.join(RECIPES)} (default: masked_dlib EX1)",
+    )
+    parser.add_argument("--steps", type=positive, default=12, help="of an epoch (default: 12)")
+    parser.add_argument("--repeats", type=positive, default=3, help="epochs (default: 3)")
+    parser.add_argument(
+        "--pair_batch",
+        type=positive,
+        default=8,
+        help="of every recipe but masked_dlib, whose own is kept (default: 8)",
+    )
+    parser.add_argument(
+        "--workers", type=positive, default=2, help="threads that make batches (default: 2)"
+    )
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of the recipes, as in training"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=default_cache_file().parent,
+        help="folder of painted views and of vectors (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=RESULTS,
+        help="for the table; README.md is filled only where it is left out",
+    )
+    options = parser.parse_args(argv)
+    options.words = list(sys.argv[1:] if argv is None else argv)
+    return options
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the benchmark; 0 done, 2 wrong usage."""
+    options = parse_arguments(argv)
+    return end_cleanly(lambda: run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""One name, one network: what --network and --models call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from face_models.baselines import mobilenet_v2, senet50, vgg16, vgg19
+from face_models.dlib_resnet import dlib_network
+from face_models.siamese import siamese_resnet50
+
+PAIR_NETWORKS: dict[str, Callable[..., keras.Model]] = {
+    "resnet50": siamese_resnet50,
+    "vgg19": vgg19,
+    "mobilenet_v2": mobilenet_v2,
+    "senet50": senet50,
+    "vgg16": vgg16,
+}
+NETWORK_NAMES = (*PAIR_NETWORKS, "dlib")
+
+
+def build_network(name: str, pretrained: str | Path | None = None) -> keras.Model:
+    """Build the network of a name: a pair network, or for "dlib" the 128-d embedding network.
+
+    Args:
+        name: one of NETWORK_NAMES.
+        pretrained: as the network's own function takes it; None is "none", for dlib "package".
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: an unknown name.
+        WeightFileError: the weights do not fit.
+    """
+    if name == "dlib":
+        return dlib_network("package" if pretrained is None else pretrained)
+    if name not in PAIR_NETWORKS:
+        raise ValueError(f"no network is called {name!r}; there are {', '.join(NETWORK_NAMES)}")
+    return PAIR_NETWORKS[name]("none" if pretrained is None else pretrained)

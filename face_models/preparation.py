@@ -1,0 +1,225 @@
+"""A picture -> what a network takes: cropped, aligned, resized, normalised."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from face_models.alignment import ALIGNMENTS, CHIP_SIZE, aligned_chip, chip_by_points
+from mask_utils.detection import YUNET, Detector, FoundFace
+from mask_utils.errors import UserError
+from mask_utils.landmark_cache import detector_name
+from mask_utils.landmarks import find_face, predict_landmarks
+
+SIZE = 224  # pixels, the side of what the pair networks see
+CROP_MARGIN = 0.6
+
+
+class Picture(NamedTuple):
+    """A picture file and what is known of its face; landmarks (68, 2) x, y and box in pixels."""
+
+    path: Path
+    landmarks: np.ndarray | None = None
+    box: tuple[int, int, int, int] | None = None
+
+
+class NoFaceError(UserError):
+    """A picture in which no face was found where one is needed: a failure to enrol or acquire."""
+
+
+class Preparation(NamedTuple):
+    """How a picture becomes the network's input.
+
+    `name` stands in the cache's keys; `prepare` maps (uint8 RGB picture (height, width, 3), what is
+    known of it) to the input (side, side, 3), uint8 or float32, or raises NoFaceError.
+    """
+
+    name: str
+    prepare: Callable[[np.ndarray, Picture], np.ndarray]
+
+
+_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # RGB, of pictures in 0-1
+_IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+# Means of 0-255, RGB; the networks behind them were trained on BGR without a division.
+_CAFFE_MEANS = {
+    "vgg19": (123.68, 116.779, 103.939),  # ImageNet
+    "vgg16": (129.1863, 104.7624, 93.5940),  # VGGFace
+    "senet50": (131.0912, 103.8827, 91.4953),  # VGGFace2
+}
+
+
+def normalise(picture: np.ndarray, preprocessing: str, network: str = "resnet50") -> np.ndarray:
+    """Bring pixel values to the range that a network takes.
+
+    Args:
+        picture: uint8 (..., 3), RGB, 0-255.
+        preprocessing: "published": for resnet50 ImageNet mean and standard deviation WITHOUT a
+            division by 255 first, for the baselines the pixels as they are, as the published
+            scripts have it; "corrected": what the network's first weights were trained on.
+        network: resnet50, vgg19, mobilenet_v2, senet50 or vgg16.
+
+    Returns:
+        float32 of the same shape, RGB (BGR for corrected vgg19, senet50, vgg16).
+
+    Raises:
+        ValueError: an unknown name.
+
+    Source: published script verification/model.py; Keras' and VGGFace2's own preprocessing.
+    """
+    if preprocessing not in ("published", "corrected"):
+        raise ValueError(f"the preprocessing is 'published' or 'corrected', not {preprocessing!r}")
+    if network not in (*_CAFFE_MEANS, "resnet50", "mobilenet_v2"):
+        raise ValueError(f"no preprocessing for a network called {network!r}")
+    values = np.asarray(picture, np.float32)
+    if network == "resnet50":
+        scale = np.float32(255 if preprocessing == "corrected" else 1)
+        return (values / scale - _IMAGENET_MEAN) / _IMAGENET_STD
+    if preprocessing == "published":
+        return values
+    if network == "mobilenet_v2":
+        return values / np.float32(127.5) - np.float32(1)
+    return (values - np.array(_CAFFE_MEANS[network], np.float32))[..., ::-1]
+
+
+def fit_on_black(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """Scale a picture so that its longer side fits, aspect kept, centred on black.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 (size, size, 3), same colour order.
+
+    Source: DICTA2021 paper, section on preprocessing; bilinear, sides cut to whole pixels.
+    """
+    height, width = picture.shape[:2]
+    if height > width:
+        new = (max(1, int(width * (size / height))), size)
+    else:
+        new = (size, max(1, int(height * (size / width))))
+    resized = cv2.resize(picture, new)
+    top, left = (size - resized.shape[0]) // 2, (size - resized.shape[1]) // 2
+    square = np.zeros((size, size, 3), np.uint8)
+    square[top : top + resized.shape[0], left : left + resized.shape[1]] = resized
+    return square
+
+
+def crop_face(
+    picture: np.ndarray, box: tuple[int, int, int, int], margin: float = CROP_MARGIN
+) -> np.ndarray:
+    """Cut a face out with a margin around its box, as far as the picture goes.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        box: left, top, right, bottom in pixels.
+        margin: of the box's width and height, added on each side.
+
+    Returns:
+        A view of the picture, uint8 (h, w, 3).
+
+    Raises:
+        NoFaceError: the box lies outside the picture.
+    """
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    x1, y1 = max(0, int(left - width * margin)), max(0, int(top - height * margin))
+    x2, y2 = int(right + width * margin), int(bottom + height * margin)
+    crop = picture[y1 : max(y1, y2), x1 : max(x1, x2)]
+    if not crop.size:
+        raise NoFaceError(f"the face's box {box} lies outside the picture")
+    return crop
+
+
+def require_face(
+    picture: np.ndarray, detector: Detector = YUNET, choice: str = "largest"
+) -> FoundFace:
+    """Return the face of a picture; see mask_utils.landmarks.find_face.
+
+    Raises:
+        NoFaceError: none is found.
+    """
+    face = find_face(picture, detector, choice)
+    if face is None:
+        raise NoFaceError("no face found")
+    return face
+
+
+def picture_preparation(
+    preprocessing: str = "published",
+    network: str = "resnet50",
+    crop_margin: float | None = None,
+    detector: Detector = YUNET,
+) -> Preparation:
+    """Return how the pair networks' input is made: fitted on black, then normalised.
+
+    Args:
+        preprocessing, network: see `normalise`.
+        crop_margin: None for the whole picture; else the face (`Picture.box`, or the largest that
+            is found) is cut out first with this margin (the published scripts use 0.6).
+        detector: finds it.
+
+    Returns:
+        Preparation; its result is float32 (224, 224, 3).
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    normalise(np.zeros((1, 3), np.uint8), preprocessing, network)
+
+    def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
+        if crop_margin is not None:
+            box = known.box if known.box is not None else require_face(picture, detector).box
+            picture = crop_face(picture, box, crop_margin)
+        return normalise(fit_on_black(picture), preprocessing, network)
+
+    cut = "whole"
+    if crop_margin is not None:
+        cut = f"crop {crop_margin:g} {detector_name(detector)}"
+    return Preparation(f"{preprocessing} {network} {cut}", prepare)
+
+
+def chip_preparation(
+    alignment: str = "found", detector: Detector = YUNET, choice: str = "largest"
+) -> Preparation:
+    """Return how the input of dlib's network is made.
+
+    Args:
+        alignment: "found": by the five points that the detector finds on the picture as it is,
+            masked or not; "A": by the landmarks given with the picture (of a masked picture: those
+            of the unmasked one); "B": by landmarks predicted on the picture itself, in the box
+            given with it (of a masked picture: that of the unmasked one), or in that of the face
+            found; "whole": none, the picture is resized to the chip's size.
+        detector: finds the face where one is looked for.
+        choice: which face is taken there, largest or central.
+
+    Returns:
+        Preparation; its result is uint8 (150, 150, 3), RGB, 0-255.
+
+    Raises:
+        ValueError: an unknown alignment.
+    """
+    if alignment not in ALIGNMENTS:
+        raise ValueError(f"the alignment is one of {', '.join(ALIGNMENTS)}, not {alignment!r}")
+
+    def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
+        if alignment == "whole":
+            shrinks = min(picture.shape[:2]) > CHIP_SIZE
+            how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            return cv2.resize(picture, (CHIP_SIZE, CHIP_SIZE), interpolation=how)
+        if alignment == "found":
+            return chip_by_points(picture, require_face(picture, detector, choice).points)
+        if alignment == "A":
+            if known.landmarks is None:
+                raise NoFaceError("no landmarks are known of this picture")
+            return aligned_chip(picture, known.landmarks)
+        box = known.box
+        if box is None:
+            box = require_face(picture, detector, choice).box
+        return aligned_chip(picture, predict_landmarks(picture, box))
+
+    looked = alignment in ("found", "B")
+    detail = f" {detector_name(detector)} {choice}" if looked else ""
+    return Preparation(f"chip {alignment}{detail}", prepare)

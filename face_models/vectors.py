@@ -1,0 +1,305 @@
+"""Pictures -> vectors: every distinct picture is read, prepared and embedded once.
+
+A list of pairs names the same picture many times; here a picture is known by the hash of its
+bytes. Reading and preparing run in threads while the network works on the batch before. With a
+cache of vectors, a rerun neither decodes a picture nor builds the network.
+
+Nothing here imports Keras: the network is built by the caller's function, when first needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from face_models.preparation import NoFaceError, Picture, Preparation
+from face_models.vector_cache import VectorCache, network_prefix, vector_key
+from mask_utils.errors import UserError
+from mask_utils.images import PictureError, decode_picture, read_file
+
+if TYPE_CHECKING:
+    import keras
+
+_GROUP = 16  # pictures a thread takes at a time
+
+
+class Embedded(NamedTuple):
+    """One picture of a list, embedded.
+
+    `row` numbers the distinct contents in the order of their first vector, -1 for a failure;
+    `vector` (d,) float32 comes with the first picture of its row alone; `failure` says why there
+    is none.
+    """
+
+    index: int
+    row: int
+    vector: np.ndarray | None
+    failure: str | None
+
+
+class Embeddings(NamedTuple):
+    """The vectors of a list of pictures: picture i has `vectors[rows[i]]`.
+
+    vectors (distinct contents, d) float32; rows (pictures,) int64, -1 where `failures` {picture's
+    index: reason} says why there is none.
+    """
+
+    vectors: np.ndarray
+    rows: np.ndarray
+    failures: dict[int, str]
+
+
+class _Loaded(NamedTuple):
+    indices: list[int]
+    key: bytes
+    value: np.ndarray | str  # the vector, the prepared picture, or a failure
+    state: str  # "cached", "prepared", "no face" (kept) or "unreadable" (not kept)
+
+
+def stream_embeddings(
+    pictures: Sequence[Picture],
+    build_model: Callable[[], keras.Model],
+    network_key: str,
+    preparation: Preparation,
+    *,
+    mirror: bool = False,
+    batch_size: int = 32,
+    threads: int | None = None,
+    cache: Path | None = None,
+) -> Iterator[Embedded]:
+    """Embed pictures one after the other, with the memory of a few batches, however long the list.
+
+    Args:
+        pictures: any number; the same file named twice is read once, the same content under two
+            names is embedded once.
+        build_model: returns the network, picture -> vector (`siamese.embedding_model`); it is
+            called when the first vector is not in the cache, and never where all are.
+        network_key: from `weight_file_key` or `model_key`.
+        preparation: from `picture_preparation` or `chip_preparation`.
+        mirror: the vector is the mean of those of the prepared picture and its mirror image.
+        batch_size: pictures to a call of the network.
+        threads: that read, hash and prepare; default: one for each CPU, at most 8.
+        cache: folder of the file of vectors; None keeps none.
+
+    Yields:
+        Embedded, one per picture, in the order in which vectors come to be known.
+
+    Raises:
+        CacheError: the cache cannot be read or written.
+        UserError: the network's output is not a vector of finite numbers.
+    """
+    count = threads or min(8, os.cpu_count() or 1)
+    store = VectorCache(cache) if cache is not None else None
+    network = network_prefix(network_key, preparation.name, mirror)
+
+    try:
+        with ThreadPoolExecutor(count) as pool:
+            loads = (
+                pool.submit(_load, group, pictures, network, preparation, store)
+                for group in _groups(pictures)
+            )
+            ahead = count + 1 + 2 * batch_size // _GROUP
+            try:
+                yield from _embed_loads(
+                    loads,
+                    ahead,
+                    lambda: _network(build_model(), batch_size, mirror),
+                    batch_size,
+                    store,
+                )
+            finally:
+                pool.shutdown(cancel_futures=True)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _groups(pictures: Sequence[Picture]) -> Iterator[list[list[int]]]:
+    """Divide a list among the threads: groups of lists of the indices of one same picture."""
+    same: dict[tuple, list[int]] = {}
+    for index, picture in enumerate(pictures):
+        marks = None if picture.landmarks is None else np.asarray(picture.landmarks).tobytes()
+        same.setdefault((str(picture.path), marks, picture.box), []).append(index)
+    distinct = list(same.values())
+    for start in range(0, len(distinct), _GROUP):
+        yield distinct[start : start + _GROUP]
+
+
+def _load(
+    group: list[list[int]],
+    pictures: Sequence[Picture],
+    network: bytes,
+    preparation: Preparation,
+    store: VectorCache | None,
+) -> list[_Loaded]:
+    """Read pictures, look their vectors up, and prepare those that have none; runs in a thread."""
+    loaded, contents = [], []
+    for indices in group:
+        known = pictures[indices[0]]
+        try:
+            data = read_file(known.path)
+        except PictureError as problem:
+            loaded.append(_Loaded(indices, b"", str(problem), "unreadable"))
+        else:
+            contents.append((indices, known, data, vector_key(network, data, known)))
+    found = store.find([content[-1] for content in contents]) if store and contents else {}
+    for indices, known, data, key in contents:
+        if key in found:
+            loaded.append(_Loaded(indices, key, found[key], "cached"))
+            continue
+        try:
+            prepared = preparation.prepare(decode_picture(data), known)
+            loaded.append(_Loaded(indices, key, prepared, "prepared"))
+        except PictureError as problem:
+            loaded.append(_Loaded(indices, key, str(problem), "unreadable"))
+        except NoFaceError as problem:
+            loaded.append(_Loaded(indices, key, str(problem), "no face"))
+    return loaded
+
+
+def _embed_loads(
+    loads: Iterator[Future[list[_Loaded]]],
+    ahead: int,
+    build_network: Callable[[], Callable[[np.ndarray], np.ndarray]],
+    batch_size: int,
+    store: VectorCache | None,
+) -> Iterator[Embedded]:
+    """Batch what the threads prepare, with at most `ahead` groups waiting or on their way.
+
+    build_network: returns what maps prepared pictures to vectors; called when first needed.
+    """
+    rows: dict[bytes, int] = {}  # of contents whose vector was given out
+    waiting: dict[bytes, tuple[np.ndarray, list[int]]] = {}  # prepared, not yet embedded
+    network: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def give(key: bytes, vector: np.ndarray, indices: list[int]) -> Iterator[Embedded]:
+        first = key not in rows
+        row = rows.setdefault(key, len(rows))
+        for index in indices:
+            yield Embedded(index, row, vector if first else None, None)
+            first = False
+
+    def run() -> Iterator[Embedded]:
+        nonlocal network
+        if network is None:
+            network = build_network()
+        vectors = network(np.stack([picture for picture, _ in waiting.values()]))
+        if store is not None:
+            store.keep(list(zip(waiting, vectors, strict=True)))
+        for (key, (_, indices)), vector in zip(waiting.items(), vectors, strict=True):
+            yield from give(key, vector, indices)
+        waiting.clear()
+
+    futures = deque(itertools.islice(loads, ahead))
+    while futures:
+        loaded = futures.popleft().result()
+        futures.extend(itertools.islice(loads, 1))
+        for indices, key, value, state in loaded:
+            if isinstance(value, str):
+                if state == "no face" and store is not None:
+                    store.keep([(key, value)])
+                for index in indices:
+                    yield Embedded(index, -1, None, value)
+            elif state == "cached" or key in rows:
+                yield from give(key, value, indices)
+            elif key in waiting:
+                waiting[key][1].extend(indices)
+            else:
+                waiting[key] = (value, list(indices))
+            if len(waiting) == batch_size:
+                yield from run()
+    if waiting:
+        yield from run()
+
+
+def _network(
+    model: keras.Model, batch_size: int, mirror: bool = False
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a function from prepared pictures to vectors; whole batches are of one shape."""
+    full = False
+
+    def vectors_of(batch: np.ndarray) -> np.ndarray:
+        if not mirror:
+            return one_way(batch)
+        return (one_way(batch) + one_way(batch[:, :, ::-1])) / np.float32(2)
+
+    def one_way(batch: np.ndarray) -> np.ndarray:
+        nonlocal full
+        count = len(batch)
+        batch = batch.astype(np.float32, copy=False)
+        if full and count < batch_size:  # a second shape would be compiled anew on some backends
+            rest = np.zeros((batch_size - count, *batch.shape[1:]), np.float32)
+            batch = np.concatenate([batch, rest])
+        full = full or count == batch_size
+        vectors = np.asarray(model.predict_on_batch(batch))[:count].astype("<f4", copy=False)
+        if vectors.ndim != 2 or not np.isfinite(vectors).all():
+            raise UserError(
+                f"expected a vector of finite numbers from {model.name} for each picture; an array"
+                f" {vectors.shape} came, finite: {bool(np.isfinite(vectors).all())}"
+            )
+        return vectors
+
+    return vectors_of
+
+
+def embed_pictures(
+    pictures: Sequence[Picture],
+    build_model: Callable[[], keras.Model],
+    network_key: str,
+    preparation: Preparation,
+    *,
+    mirror: bool = False,
+    batch_size: int = 32,
+    threads: int | None = None,
+    cache: Path | None = None,
+    progress: bool = False,
+) -> Embeddings:
+    """Embed a list of pictures, each distinct content once.
+
+    Args:
+        pictures, build_model, network_key, preparation, mirror, batch_size, threads, cache: see
+            `stream_embeddings`.
+        progress: show a bar.
+
+    Returns:
+        Embeddings; `vectors` takes 4 d bytes per distinct content, and is (0, 0) where every
+        picture failed.
+
+    Raises:
+        CacheError, UserError: see `stream_embeddings`.
+    """
+    vectors = np.empty((0, 0), np.float32)
+    rows = np.full(len(pictures), -1, np.int64)
+    failures: dict[int, str] = {}
+    count = 0
+    stream = stream_embeddings(
+        pictures,
+        build_model,
+        network_key,
+        preparation,
+        mirror=mirror,
+        batch_size=batch_size,
+        threads=threads,
+        cache=cache,
+    )
+    with contextlib.closing(stream), tqdm(total=len(pictures), disable=not progress) as bar:
+        for index, row, vector, failure in stream:
+            if failure is not None:
+                failures[index] = failure
+            rows[index] = row
+            if vector is not None:
+                if not count:
+                    vectors = np.empty((len(pictures), len(vector)), np.float32)
+                vectors[row] = vector
+                count = row + 1
+            bar.update()
+    return Embeddings(vectors[:count], rows, dict(sorted(failures.items())))

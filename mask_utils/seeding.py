@@ -1,0 +1,17 @@
+"""Random choices that depend on a seed and a picture's place, and on no order of work."""
+
+import hashlib
+import os
+
+import numpy as np
+
+
+def picture_generator(seed: int, relative_path: str) -> np.random.Generator:
+    """Return the random source of one picture, the same in any order and in any process.
+
+    Args:
+        seed: the run's seed.
+        relative_path: path of the picture below the source folder, with forward slashes.
+    """
+    digest = hashlib.sha256(str(seed).encode() + b"\0" + os.fsencode(relative_path)).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))

@@ -1,0 +1,1 @@
+"""Faces -> weights: views, batches, losses, recipes, and the loop that can be resumed."""

@@ -1,0 +1,73 @@
+"""Momentum contrast (MoCo): an encoder learns to tell pictures apart, without labels."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from training.devices import rows_of_all
+
+
+@keras.saving.register_keras_serializable("DICTA2021")
+class MomentumContrast(layers.Layer):
+    """Queries and keys -> logits of each query against its own key (first) and a queue of others.
+
+    The key encoder follows the query encoder as a running mean; in training the keys of the batch
+    then take the oldest places of the queue.
+
+    Args:
+        encoder: picture -> features (n, d).
+        dimensions: of the compared vectors, behind two dense layers.
+        queue: number of keys kept; a multiple of the batch.
+        temperature: divides the cosine.
+        momentum: of the key encoder, per step.
+
+    Source: He et al. 2020; the two dense layers are those of Chen et al. 2020, MoCo v2.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        dimensions: int = 128,
+        queue: int = 4096,
+        temperature: float = 0.07,
+        momentum: float = 0.999,
+        **options,
+    ):
+        # Half precision would swallow the running mean's small steps; the encoders keep theirs.
+        super().__init__(dtype="float32", **options)
+        self.query_encoder = self._with_head(encoder, dimensions)
+        self.key_encoder = keras.models.clone_model(self.query_encoder)
+        self.key_encoder.set_weights(self.query_encoder.get_weights())
+        self.key_encoder.trainable = False
+        self.temperature, self.momentum, self.size = temperature, momentum, queue
+        draw = np.random.default_rng(0).standard_normal((queue, dimensions)).astype(np.float32)
+        self.queue = self.add_weight(
+            shape=(queue, dimensions), initializer="zeros", trainable=False, name="queue"
+        )
+        self.queue.assign(draw / np.linalg.norm(draw, axis=1, keepdims=True))
+
+    @staticmethod
+    def _with_head(encoder: keras.Model, dimensions: int) -> keras.Model:
+        x = layers.Dense(encoder.output_shape[-1], activation="relu", name="contrast_hidden")(
+            encoder.output
+        )
+        return keras.Model(encoder.input, layers.Dense(dimensions, name="contrast_out")(x))
+
+    def call(self, pictures, training=None):
+        """Return logits (n, 1 + queue), float32."""
+        queries, keys = pictures
+        if training:
+            pairs = zip(self.key_encoder.weights, self.query_encoder.weights, strict=True)
+            for own, followed in pairs:
+                if "seed" not in own.path:
+                    own.assign(self.momentum * own + (1 - self.momentum) * followed)
+        q = ops.normalize(ops.cast(self.query_encoder(queries, training=training), "float32"))
+        # Running statistics: those of the batch would give the right key away (He et al. shuffle).
+        k = ops.normalize(ops.cast(self.key_encoder(keys, training=False), "float32"))
+        k = ops.stop_gradient(k)
+        own = ops.sum(q * k, axis=1, keepdims=True)
+        others = ops.matmul(q, ops.transpose(ops.convert_to_tensor(self.queue)))
+        if training:
+            k = rows_of_all(k)  # or each device would have a queue of its own
+            self.queue.assign(ops.concatenate([self.queue[ops.shape(k)[0] :], k], axis=0))
+        return ops.concatenate([own, others], axis=1) / self.temperature

@@ -1,0 +1,311 @@
+"""Masked datasets -> lists of comparisons: who is compared with whom, and with which mask.
+
+A list is two files in the published format: evaluation_<dataset>.txt with every comparison that
+the protocol asks for, and landmark_evaluation_input_<dataset>.txt with those that can be made,
+because every picture in them exists (a mask needs a face that was found).
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mask_utils.errors import UserError
+from mask_utils.files import write_file
+from mask_utils.manifest import NOT_FAILURES, VANISHED, open_manifest
+from mask_utils.seeding import picture_generator
+from reproduction.published import Pair, same_photograph
+
+MASK_SIDES = ("neither", "reference", "probe", "both")
+"""Which side of LFW's official pairs wears a mask."""
+
+
+class PairError(UserError):
+    """Pairs cannot be made; the message is one line for the user."""
+
+
+class People(NamedTuple):
+    """The pictures of a dataset by identity; paths start from the dataset's folder.
+
+    unmasked: all pictures. masked: the mask of each unmasked picture that has one; where masks are
+    real, pictures of their own. without_mask: how many pictures have none.
+    """
+
+    unmasked: Mapping[str, Sequence[str]]
+    masked: Mapping[str, Sequence[str]]
+    without_mask: int
+
+
+class Comparison(NamedTuple):
+    """A pair, its label (1 same person, 0 not), and whether all its pictures exist."""
+
+    pair: Pair
+    label: int
+    possible: bool = True
+
+
+def read_people(masked_folder: Path, dataset: str) -> People:
+    """Read the pictures of a generated dataset from its folder's manifest.
+
+    Args:
+        masked_folder: what generate_mask_to_datasets.py wrote.
+        dataset: name of the dataset in it.
+
+    Returns:
+        Pictures that have a mask, unmasked and masked at the same place of their lists; pictures
+        without a mask are counted only.
+
+    Raises:
+        PairError: no manifest, or no masked picture of that dataset in it.
+    """
+    path = masked_folder / "manifest.csv"
+    if not path.is_file():
+        raise PairError(
+            f"expected {path}, which generate_mask_to_datasets.py writes; it is not there"
+        )
+    manifest = open_manifest(path)
+    unmasked, masked, without = {}, {}, 0
+    for row in manifest.rows():
+        if row["dataset"] != dataset:
+            continue
+        if row["status"] == "masked":
+            unmasked.setdefault(row["identity"], []).append(_below(row["copy"], dataset))
+            masked.setdefault(row["identity"], []).append(_below(row["output"], dataset))
+        else:
+            without += row["status"] not in (*NOT_FAILURES, VANISHED)
+    manifest.close()
+    if not masked:
+        raise PairError(f"expected masked pictures of {dataset} in {path}; there are none")
+    if "" in masked:
+        raise PairError(f"expected a dataset of people; the pictures of {dataset} name nobody")
+    return People(unmasked, masked, without)
+
+
+def _below(path: str, dataset: str) -> str:
+    return "./" + path.removeprefix(f"{dataset}/")
+
+
+_REAL_MASK_NAME = re.compile(r"\d+_\d+_\d+\.\w+")
+
+
+def read_real_mask_people(folder: Path) -> People:
+    """Read a dataset with real masks: RMFD's layout, or the in-house one.
+
+    Args:
+        folder: <person>/a_b_N.jpg (masked) and <person>/a_b_<person>_NNNN.jpg (not), or
+            mask/<person>.jpg and no_mask/<person>.jpg.
+
+    Returns:
+        People who have pictures of both kinds; those who lack one are counted as without_mask.
+
+    Raises:
+        PairError: nobody in the folder has both.
+    """
+    unmasked, masked = {}, {}
+    if not folder.is_dir():
+        raise PairError(f"expected a folder of people with real masks; {folder} is not there")
+    for path in sorted(folder.glob("*/*.jp*g")) + sorted(folder.glob("*/*.png")):
+        if path.parent.name in ("mask", "no_mask"):
+            person, is_masked = path.stem, path.parent.name == "mask"
+        else:
+            person, is_masked = path.parent.name, bool(_REAL_MASK_NAME.fullmatch(path.name))
+        place = f"./{path.parent.name}/{path.name}"
+        (masked if is_masked else unmasked).setdefault(person, []).append(place)
+    both = sorted(set(masked) & set(unmasked))
+    if len(both) < 2:
+        raise PairError(
+            f"expected at least two people with masked and unmasked pictures in {folder}; "
+            f"{len(both)} came"
+        )
+    lone = sum(len(both_kinds[p]) for both_kinds in (unmasked, masked) for p in both_kinds) - sum(
+        len(unmasked[p]) + len(masked[p]) for p in both
+    )
+    return People({p: unmasked[p] for p in both}, {p: masked[p] for p in both}, lone)
+
+
+def published_pairs(people: People, seed: int) -> list[Comparison]:
+    """Pair every picture as the published lists do.
+
+    Four rows a picture: unmasked against a masked picture of the same person, masked against an
+    unmasked one, and the same two against another person. A person of one picture is compared with
+    the masked copy of that picture and, masked, with one other person: two rows.
+
+    Args:
+        people: pictures with painted masks; see read_people.
+        seed: decides, with each picture's path, who is drawn.
+
+    Returns:
+        Comparisons in the order of people and pictures, genuine and impostor in equal number.
+
+    Raises:
+        PairError: fewer than two people.
+
+    Source: DICTA2021, the published evaluation lists.
+    """
+    names = _at_least_two(people)
+    comparisons = []
+    for own, name in enumerate(names):
+        plain, covered = people.unmasked[name], people.masked[name]
+        for i in range(len(plain)):
+            draw = picture_generator(seed, plain[i])
+            if len(plain) == 1:
+                comparisons.append(Comparison(Pair(plain[0], covered[0], "0", "1"), 1))
+                other = _of_another(people.unmasked, names, own, draw)
+                comparisons.append(Comparison(Pair(covered[0], other, "1", "0"), 0))
+                continue
+            others = [j for j in range(len(plain)) if j != i]
+            first, second = (others[draw.integers(len(others))] for _ in range(2))
+            comparisons += [
+                Comparison(Pair(plain[i], covered[first], "0", "1"), 1),
+                Comparison(Pair(covered[i], plain[second], "1", "0"), 1),
+                Comparison(
+                    Pair(plain[i], _of_another(people.masked, names, own, draw), "0", "1"), 0
+                ),
+                Comparison(
+                    Pair(covered[i], _of_another(people.unmasked, names, own, draw), "1", "0"), 0
+                ),
+            ]
+    return comparisons
+
+
+def all_identities_pairs(people: People, seed: int) -> list[Comparison]:
+    """One unmasked reference, one masked genuine and one masked impostor probe per identity.
+
+    Args and Raises: see published_pairs. A person of one picture is compared with the masked copy
+    of it.
+
+    Source: DICTA2021, results on all identities.
+    """
+    names = _at_least_two(people)
+    comparisons = []
+    for own, name in enumerate(names):
+        plain, covered = people.unmasked[name], people.masked[name]
+        draw = picture_generator(seed, f"all identities {name}")
+        i = int(draw.integers(len(plain)))
+        others = [j for j in range(len(covered)) if j != i] or [i]
+        genuine = covered[others[draw.integers(len(others))]]
+        impostor = _of_another(people.masked, names, own, draw)
+        comparisons.append(Comparison(Pair(plain[i], genuine, "0", "1"), 1))
+        comparisons.append(Comparison(Pair(plain[i], impostor, "0", "1"), 0))
+    return comparisons
+
+
+def real_mask_pairs(people: People, seed: int) -> list[Comparison]:
+    """Pair every really masked picture with an unmasked one of the same and of another person.
+
+    Args:
+        people: see read_real_mask_people.
+        seed: decides, with each picture's path, who is drawn.
+
+    Returns:
+        Two comparisons a masked picture, reference unmasked, probe masked.
+    """
+    names = _at_least_two(people)
+    comparisons = []
+    for own, name in enumerate(names):
+        for probe in people.masked[name]:
+            draw = picture_generator(seed, probe)
+            plain = people.unmasked[name]
+            genuine = plain[draw.integers(len(plain))]
+            impostor = _of_another(people.unmasked, names, own, draw)
+            comparisons.append(Comparison(Pair(genuine, probe, "0", "1"), 1))
+            comparisons.append(Comparison(Pair(impostor, probe, "0", "1"), 0))
+    return comparisons
+
+
+def official_lfw_pairs(path: Path, people: People, masks: str) -> list[Comparison]:
+    """Read LFW's official pairs and put masks on one, both or neither side.
+
+    Args:
+        path: LFW's pairs file: a head line of numbers, then "name i j" (same person) or
+            "name i other j", separated by tabs or spaces.
+        people: see read_people.
+        masks: one of MASK_SIDES.
+
+    Returns:
+        All pairs of the file in its order; one is not possible where a picture it needs, masked or
+        not, is not in the dataset.
+
+    Raises:
+        PairError: the file is missing or a line is malformed (its number is named).
+
+    Source: LFW, view 2.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PairError(f"expected LFW's pairs file; {path} cannot be read: {error}") from None
+    known = {
+        place for group in (people.unmasked, people.masked) for p in group for place in group[p]
+    }
+    comparisons = []
+    for number, line in enumerate(lines, 1):
+        fields = line.split()
+        if not fields or (number == 1 and all(field.isdecimal() for field in fields)):
+            continue
+        if len(fields) == 3:
+            fields = [fields[0], fields[1], fields[0], fields[2]]
+        if len(fields) != 4 or not (fields[1].isdecimal() and fields[3].isdecimal()):
+            raise PairError(
+                f"{path}, line {number}: expected 'name i j' or 'name i other j'; {line!r} came"
+            )
+        covered = [masks in ("reference", "both"), masks in ("probe", "both")]
+        places = [
+            f"./{name}/{'masked_' if mask else ''}{name}_{int(i):04}.jpg"
+            for name, i, mask in zip(fields[::2], fields[1::2], covered, strict=True)
+        ]
+        pair = Pair(places[0], places[1], *(str(int(mask)) for mask in covered))
+        label = int(fields[0] == fields[2])
+        comparisons.append(Comparison(pair, label, all(place in known for place in places)))
+    return comparisons
+
+
+def without_same_photographs(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Leave out comparisons of a photograph with its own masked copy."""
+    return [item for item in comparisons if not same_photograph(item.pair)]
+
+
+def without_repeats(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Leave out all but the first of comparisons of the same pair: labels are looked up by pair."""
+    first: dict[Pair, Comparison] = {}
+    for item in comparisons:
+        first.setdefault(item.pair, item)
+    return list(first.values())
+
+
+def write_pairs(comparisons: Sequence[Comparison], folder: Path, dataset: str) -> None:
+    """Write the two lists of a dataset: <folder>/<dataset>/evaluation_<dataset>.txt and its twin.
+
+    Raises:
+        PairError: a path holds a space, or a pair comes twice, which the published format cannot
+            hold.
+    """
+    seen = set()
+    for item in comparisons:
+        if item.pair in seen:
+            raise PairError(f"expected every pair once; {' '.join(item.pair)} comes twice")
+        seen.add(item.pair)
+        for place in item.pair[:2]:
+            if any(letter.isspace() for letter in place):
+                raise PairError(
+                    f"expected paths without spaces, which separate the list's fields; {place!r} "
+                    "came: rename the folder or file"
+                )
+    every = "".join(" ".join((*item.pair, str(item.label))) + "\n" for item in comparisons)
+    possible = "".join(" ".join(item.pair) + "\n" for item in comparisons if item.possible)
+    write_file(folder / dataset / f"evaluation_{dataset}.txt", every)
+    write_file(folder / dataset / f"landmark_evaluation_input_{dataset}.txt", possible)
+
+
+def _at_least_two(people: People) -> list[str]:
+    names = sorted(people.masked)
+    if len(names) < 2:
+        raise PairError(f"expected at least two people, to have impostors; {len(names)} came")
+    return names
+
+
+def _of_another(pictures: Mapping[str, Sequence[str]], names: list[str], own: int, draw) -> str:
+    """A picture of another person than names[own]: the person is drawn first, then the picture."""
+    place = int(draw.integers(len(names) - 1))
+    other = names[place + (place >= own)]
+    return pictures[other][draw.integers(len(pictures[other]))]
