@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-from DICTA2021.model_scores import OWN_MODELS
+from DICTA2021.matchers import OWN_MODELS
 from face_models.alignment import chip_by_points
 from face_models.preparation import NoFaceError, Picture, chip_preparation, require_face
 from mask_utils.argument_types import new_parser

@@ -11,34 +11,35 @@ pairs with dlib takes about 20 s on 2 cores, a second one 6 s, out of the cache 
 """
 
 import argparse
-import csv
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from DICTA2021 import model_scores, score_tables
-from DICTA2021.model_scores import MATCHERS, MissingError, Scores
+from DICTA2021 import score_tables
+from DICTA2021.matchers import MATCHERS
+from DICTA2021.model_options import add_model_options, mirrors, model_options
+from DICTA2021.model_scores import (
+    SIMILARITIES,
+    Scorer,
+    csv_scorer,
+    keras_scorer,
+    repository_scorer,
+)
+from DICTA2021.pair_lists import input_hashes, listed_pictures, read_lists
 from face_models.alignment import ALIGNMENTS
-from face_models.vector_cache import model_key
-from face_models.vectors import Embeddings
+from face_models.user_models import SCALINGS
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
-from reproduction.published import Comparisons, Pair
+from reproduction.published import Comparisons
 from verification import metrics
-from verification.similarity import distance_similarity
 
 HERE = Path(__file__).resolve().parent
-SIMILARITIES = ("distance", "cosine")
 CURVES = 14  # as many as a figure's legend shows beside it
-
-Scorer = Callable[[list[Pair], str, str], Scores]
-"""(pairs, dataset, name of the list) -> scores."""
 
 
 class Result(NamedTuple):
@@ -90,7 +91,7 @@ def evaluate(
     Raises:
         UserError: a missing or malformed list.
     """
-    listed, labelled = model_scores.read_lists(lists, dataset, base_folder)
+    listed, labelled = read_lists(lists, dataset, base_folder)
     unlabelled = [pair for pair in listed if pair not in labelled]
     if unlabelled:
         raise UserError(f"{dataset}: expected a label for {' '.join(unlabelled[0])!r}; none came")
@@ -121,8 +122,8 @@ def evaluate(
         )
         rates = dict.fromkeys(("EER", "FMR100", "FMR1000", "ZeroFMR"), np.nan)
         bounds, with_failures = metrics.Interval(np.nan, np.nan, "none"), np.nan
-    pictures = model_scores.listed_pictures(attempts, dataset)
-    embedded = set(model_scores.listed_pictures(listed, dataset)) - set(scored.failures)
+    pictures = listed_pictures(attempts, dataset)
+    embedded = set(listed_pictures(listed, dataset)) - set(scored.failures)
     result = Result(
         pairs=lists.name,
         dataset=dataset,
@@ -140,131 +141,6 @@ def evaluate(
         EER_failures_as_non_matches=with_failures,
     )
     return result, comparisons
-
-
-def repository_scorer(
-    name: str, base_folder: Path, models_folder: Path, options: model_scores.Options
-) -> Scorer:
-    """Return the scorer of a model of this repository; see DICTA2021.model_scores.score_pairs."""
-
-    def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
-        faces = model_scores.known_faces(base_folder, dataset)
-        if MATCHERS[name].network == "dlib" and options.alignment == "A" and not faces:
-            raise MissingError(
-                f"{dataset}: alignment A needs the landmarks in {base_folder / 'manifest.csv'}; "
-                "there are none of this dataset; say --alignment found"
-            )
-        return model_scores.score_pairs(
-            pairs, base_folder / dataset, faces, name, models_folder, options, list_name
-        )
-
-    return score
-
-
-def keras_scorer(
-    path: Path,
-    base_folder: Path,
-    scaling: str,
-    similarity: str,
-    options: model_scores.Options,
-) -> Scorer:
-    """Return the scorer of a user's own Keras model: a picture -> a vector.
-
-    Args:
-        path: a .keras file; it is read in safe mode, so that no code in it runs.
-        base_folder: of the datasets.
-        scaling: 255 (pixels as they are), 1 (0 to 1), or centred (-1 to 1).
-        similarity: one of SIMILARITIES.
-        options: all are used but preprocessing and alignment.
-
-    Raises:
-        UserError: the file is no such model.
-    """
-    if path.suffix != ".keras":
-        raise UserError(f"expected a model saved as .keras; {path.name} came")
-    import keras
-
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        shape, output = tuple(model.input_shape), tuple(model.output_shape)
-    # Keras raises nearly anything for a file that is none of its models, or an unsafe one.
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: expected a Keras model that loads safely: {reason}") from None
-    if len(shape) != 4 or shape[3] != 3 or None in shape[1:] or len(output) != 2:
-        raise UserError(
-            f"{path}: expected a model (n, height, width, 3) -> (n, d); {shape} -> {output} came"
-        )
-    preparation = model_scores.own_preparation(
-        shape[1:3], scaling, options.crop_margin, options.detector
-    )
-    key = model_key(model)
-
-    def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
-        faces = model_scores.known_faces(base_folder, dataset)
-        pictures = model_scores.listed_pictures(pairs, list_name)
-        result = model_scores.embed_listed(
-            pictures, base_folder / dataset, faces, lambda: model, key, preparation, options
-        )
-        return model_scores.compare(pairs, pictures, result, _similarity(similarity))
-
-    return score
-
-
-def csv_scorer(path: Path, similarity: str) -> Scorer:
-    """Return the scorer of vectors that a user has.
-
-    Args:
-        path: CSV with a header: picture, then one column a dimension.
-        similarity: one of SIMILARITIES.
-
-    Raises:
-        UserError: a malformed line, named; or a picture that comes twice.
-    """
-    vectors: dict[str, list[float]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if header[:1] != ["picture"] or len(header) < 2:
-                raise UserError(
-                    f"{path}: expected the columns picture and one a dimension; "
-                    f"{', '.join(header)[:80] or 'an empty file'} came"
-                )
-            for row in reader:
-                values = [float(word) for word in row[1:]]
-                if len(row) != len(header) or not np.isfinite(values).all():
-                    raise ValueError(f"expected {len(header) - 1} finite numbers")
-                name = model_scores.clean(row[0])
-                if name in vectors:
-                    raise ValueError(f"{row[0]!r} comes twice")
-                vectors[name] = values
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    except ValueError as error:
-        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
-    row_of = {name: row for row, name in enumerate(vectors)}
-    matrix = np.array(list(vectors.values()), np.float32)
-
-    def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
-        pictures = model_scores.listed_pictures(pairs, list_name)
-        rows = np.array([row_of.get(place, -1) for place in pictures], np.int64)
-        failures = dict.fromkeys(np.flatnonzero(rows < 0), f"not in {path.name}")
-        found = Embeddings(matrix, rows, failures)
-        return model_scores.compare(pairs, pictures, found, _similarity(similarity))
-
-    return score
-
-
-def _similarity(name: str):
-    if name == "distance":
-        return distance_similarity
-
-    def cosine(references: np.ndarray, probes: np.ndarray) -> np.ndarray:
-        lengths = np.linalg.norm(references, axis=1) * np.linalg.norm(probes, axis=1)
-        return np.einsum("ij,ij->i", references, probes) / np.maximum(lengths, 1e-12)
-
-    return cosine
 
 
 def _text(value: object) -> str:
@@ -334,14 +210,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--scaling",
-        choices=tuple(model_scores.SCALINGS),
+        choices=tuple(SCALINGS),
         default="1",
         help="what --keras takes: pixels 0-255, 0-1 or -1 to 1 (default: 1)",
     )
     parser.add_argument(
         "--similarity", choices=SIMILARITIES, default="distance", help="of your own vectors"
     )
-    model_scores.add_model_options(parser)
+    add_model_options(parser)
     parser.add_argument("--output", type=Path, default=HERE / "results", help="for the results")
     parser.add_argument("--name", default="evaluation", help="of the results (default: evaluation)")
     arguments = parser.parse_args(argv)
@@ -361,8 +237,8 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
     for name in arguments.models:
         aligned = MATCHERS[name].network == "dlib"
         for alignment in arguments.alignment if aligned else [""]:
-            options = model_scores.model_options(arguments, alignment or "found")
-            words = [name, alignment, "mirrored" if model_scores.mirrors(name, options) else ""]
+            options = model_options(arguments, alignment or "found")
+            words = [name, alignment, "mirrored" if mirrors(name, options) else ""]
             scorers[" ".join(filter(None, words))] = repository_scorer(
                 name, arguments.base_folder, arguments.models_folder, options
             )
@@ -372,7 +248,7 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
             arguments.base_folder,
             arguments.scaling,
             arguments.similarity,
-            model_scores.model_options(arguments),
+            model_options(arguments),
         )
     if arguments.embeddings:
         scorers[arguments.embeddings.stem] = csv_scorer(arguments.embeddings, arguments.similarity)
@@ -397,7 +273,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
                 results.append(result)
                 if np.isfinite(result.EER):
                     curves[f"{model}, {dataset}, {lists.name}"] = comparisons
-    inputs = model_scores.input_hashes(
+    inputs = input_hashes(
         arguments.base_folder,
         arguments.pairs,
         arguments.datasets,

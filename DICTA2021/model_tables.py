@@ -13,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from DICTA2021 import model_scores, score_tables
-from DICTA2021.model_scores import MATCHERS, PUBLISHED_LISTS
+from DICTA2021 import score_tables
+from DICTA2021.matchers import MATCHERS, masking_hint
+from DICTA2021.model_options import add_model_options, model_options
+from DICTA2021.model_scores import score_pairs
+from DICTA2021.pair_lists import PUBLISHED_LISTS, input_hashes, known_faces, read_lists
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
@@ -85,7 +88,7 @@ def score_dataset(
     """
     files = {m: f"data/benchmark_data/{f}/score_{dataset}.txt" for m, f in folders.items()}
     try:
-        listed, labelled = model_scores.read_lists(arguments.pairs, dataset, arguments.base_folder)
+        listed, labelled = read_lists(arguments.pairs, dataset, arguments.base_folder)
     except UserError as error:
         print(error, file=sys.stderr)
         scores.missing |= dict.fromkeys(files.values(), _reason(error, arguments))
@@ -96,17 +99,17 @@ def score_dataset(
         known = [counts[file] for file in files.values() if file in counts]
         limit = max(known) if known else None
     listed = listed[:limit]
-    faces = model_scores.known_faces(arguments.base_folder, dataset)
+    faces = known_faces(arguments.base_folder, dataset)
     found: dict[str, np.ndarray] = {}
     for matcher, file in files.items():
         try:
-            scored = model_scores.score_pairs(
+            scored = score_pairs(
                 listed,
                 arguments.base_folder / dataset,
                 faces,
                 matcher,
                 arguments.models_folder,
-                model_scores.model_options(arguments),
+                model_options(arguments),
                 f"{arguments.pairs}/{dataset}",
             )
         except UserError as error:
@@ -170,7 +173,7 @@ def parse_arguments(docstring: str, script: str, argv: list[str] | None) -> argp
         metavar="NAME",
         help=f"which models (default: the table's); also others of {', '.join(MATCHERS)}",
     )
-    model_scores.add_model_options(parser)
+    add_model_options(parser)
     parser.add_argument("--protocol", choices=("paper", "exact"), default="paper")
     parser.add_argument("--expected", type=Path, default=HERE / "expected", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "from_models")
@@ -195,7 +198,7 @@ def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int
     if not arguments.base_folder.is_dir():
         raise UserError(
             f"expected a folder of masked datasets; {arguments.base_folder} is not there; "
-            + model_scores.masking_hint(arguments.base_folder)
+            + masking_hint(arguments.base_folder)
         )
     folders: dict[str, str] = {}
     parts = {}
@@ -208,7 +211,7 @@ def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int
         score_dataset(dataset, folders, arguments, scores)
     if not scores.line_counts:
         raise UserError("nothing could be scored; what is missing stands above")
-    scores.inputs = model_scores.input_hashes(
+    scores.inputs = input_hashes(
         arguments.base_folder, [arguments.pairs], datasets, folders, arguments.models_folder
     )
     cells = []

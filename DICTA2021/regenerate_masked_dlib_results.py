@@ -29,8 +29,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from DICTA2021 import model_scores, score_tables
+from DICTA2021 import score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
+from DICTA2021.matchers import weight_file
+from DICTA2021.model_options import Options
 from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
@@ -202,7 +204,7 @@ def evaluate_lists(
     arguments: argparse.Namespace,
 ) -> list[Row]:
     """Test models on a list of pairs; the mean of the seeds comes last, where there are several."""
-    options = model_scores.Options(
+    options = Options(
         alignment=alignment,
         faces=arguments.faces,
         mirror=alignment not in ("A", "B"),
@@ -263,7 +265,7 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
     from training.faces import read_faces
 
     faces = read_faces(folder, ["lfw"])
-    weights = model_scores.weight_file(MODEL, models_folder)
+    weights = weight_file(MODEL, models_folder)
     found = embed_pictures(
         [Picture(face.path) for face in faces],
         lambda: dlib_network(weights),

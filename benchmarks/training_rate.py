@@ -65,13 +65,15 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
     import keras
 
     from training import devices, loop
+    from training.run import prepare_training
+    from training.selection import choose_faces
 
-    arguments = train_siamese.parse_arguments(command_line(name, options))
-    recipe = train_siamese.resolve(arguments)
+    order = train_siamese.order(train_siamese.parse_arguments(command_line(name, options)))
+    recipe = order.recipe
     with devices.distributed("none") as where:
-        devices.prepare(arguments.seed)
-        faces, held_out, _ = train_siamese.choose_faces(arguments, recipe)
-        trained = train_siamese.prepare_training(arguments, recipe, faces, held_out, where)
+        devices.prepare(order.seed)
+        chosen = choose_faces(recipe, order.base_folder, order.cache, order.limit)
+        trained = prepare_training(order, chosen, where)
     made: list[float] = []
     cached = []
     for step in range(options.steps):
@@ -83,7 +85,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
         bare.append(timed(lambda: [trained.model.train_on_batch(x, y) for x, y in cached]))
         return {}
 
-    batches = loop.Batches(trained.make, options.steps, arguments.workers)
+    batches = loop.Batches(trained.make, options.steps, order.workers)
     with tempfile.TemporaryDirectory() as folder:
         run = loop.open_run(Path(folder) / "run", {"recipe": name})
         history = loop.fit(
@@ -100,7 +102,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
     alone = options.steps / statistics.median(bare[1:])
     paint = ""
     if recipe.loss == "distillation":
-        paint = f"{paint_seconds(faces, recipe) * recipe.batch:.2f}"
+        paint = f"{paint_seconds(chosen.training, recipe) * recipe.batch:.2f}"
     return {
         "recipe": name,
         "network": recipe.network,

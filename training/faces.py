@@ -6,7 +6,7 @@ again from its landmarks, so that every training picture can have another one.
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -127,52 +127,3 @@ def divide(faces: Sequence[TrainingFace], people: int, seed: int = 0) -> Divisio
         [face for face in faces if face.person not in held],
         {name: everyone[name] for name in sorted(held)},
     )
-
-
-class Overlap(NamedTuple):
-    """People of the training set who may be in a test set.
-
-    same_name: people found there by name (dataset folders write names alike). near: distance by
-    person, or by place for faces of nobody, to the nearest test face, below the limit.
-    """
-
-    same_name: list[str]
-    near: dict[str, float]
-
-
-def identity_overlap(
-    training: Mapping[str, np.ndarray],
-    names: Iterable[str],
-    test: np.ndarray,
-    test_names: Iterable[str],
-    limit: float,
-) -> Overlap:
-    """Look for people of the training set in a test set, by name and by embedding.
-
-    Args:
-        training: float32 (d,) by person (their mean vector) or by place: embeddings of unmasked
-            faces.
-        names: of the training people, dataset in front ("celeba/123").
-        test: float32 (n, d), embeddings of the test set's unmasked faces.
-        test_names: of the test people, likewise.
-        limit: Euclidean distance below which two are taken for the same person.
-
-    Returns:
-        Who may be in both, nearest first.
-    """
-    known = {_plain_name(name) for name in test_names} - {""}
-    # Numbers name nobody outside their own dataset.
-    same = sorted(
-        name for name in names if _plain_name(name) in known and not _plain_name(name).isdecimal()
-    )
-    near = {}
-    if len(test):
-        for name, vector in training.items():
-            distance = float(np.sqrt(((test - vector) ** 2).sum(axis=1).min()))
-            if distance < limit:
-                near[name] = distance
-    return Overlap(same, dict(sorted(near.items(), key=lambda item: item[1])))
-
-
-def _plain_name(person: str) -> str:
-    return "".join(letter for letter in person.partition("/")[2].casefold() if letter.isalnum())

@@ -4,7 +4,14 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from training.devices import rows_of_all
+from face_models.preparation import picture_preparation
+from face_models.siamese import embedding_model
+from face_models.weight_files import save_weights
+from training.batches import view_batches
+from training.devices import predictor, rows_of_all
+from training.model_building import build_pair_network, compile_model
+from training.task import Task, Trained
+from training.validation import picture_validation, some_pictures
 
 
 @keras.saving.register_keras_serializable("DICTA2021")
@@ -71,3 +78,28 @@ class MomentumContrast(layers.Layer):
             k = rows_of_all(k)  # or each device would have a queue of its own
             self.queue.assign(ops.concatenate([self.queue[ops.shape(k)[0] :], k], axis=0))
         return ops.concatenate([own, others], axis=1) / self.temperature
+
+
+def prepare(task: Task) -> Trained:
+    """Build an encoder that learns from two views of each picture; it alone is kept, as features.
+
+    Raises:
+        UserError: first weights or pictures are missing or unusable.
+    """
+    recipe = task.recipe
+    with task.devices.scope():
+        encoder = embedding_model(build_pair_network(recipe, task.models_folder))
+        sides = [keras.Input(encoder.input_shape[1:], name=side) for side in ("query", "key")]
+        contrast = MomentumContrast(
+            encoder,
+            queue=max(recipe.batch, recipe.queue),
+            temperature=recipe.temperature,
+            momentum=recipe.momentum,
+        )
+        model = keras.Model(sides, contrast(sides))
+        compile_model(model, recipe, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    preparation = picture_preparation(recipe.preprocessing, recipe.network)
+    make = view_batches(task.faces, recipe.batch, recipe.augmentation, preparation, task.seed)
+    embed = predictor(encoder, task.devices)
+    validate = picture_validation(embed, some_pictures(task.held_out), preparation)
+    return Trained(model, make, validate, validate, lambda path: save_weights(encoder, path))

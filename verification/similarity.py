@@ -23,6 +23,19 @@ def distance_similarity(references: np.ndarray, probes: np.ndarray) -> np.ndarra
     return 1 / (1 + np.sqrt(np.einsum("ij,ij->i", difference, difference, dtype=np.float64)))
 
 
+def cosine_similarity(references: np.ndarray, probes: np.ndarray) -> np.ndarray:
+    """Score pairs by the cosine of the angle between their vectors.
+
+    Args:
+        references, probes: (pairs, d), row i of both is pair i.
+
+    Returns:
+        (pairs,), in [-1, 1], higher = more alike; 0 where a vector is zero.
+    """
+    lengths = np.linalg.norm(references, axis=1) * np.linalg.norm(probes, axis=1)
+    return np.einsum("ij,ij->i", references, probes) / np.maximum(lengths, 1e-12)
+
+
 def head_similarity(
     references: np.ndarray,
     probes: np.ndarray,

@@ -14,13 +14,13 @@ import generate_mask_to_datasets
 from DICTA2021 import (
     evaluate_model,
     generate_pairs,
-    model_scores,
+    pair_lists,
     regenerate_all_identities_results_from_models,
     regenerate_benchmark_1_from_models,
     regenerate_experiment_2_results_from_models,
     regenerate_table_6_results_from_models,
 )
-from DICTA2021.model_scores import MissingError
+from DICTA2021.matchers import MissingError
 from mask_utils import batch
 from mask_utils.datasets import read_dataset
 from mask_utils.demo_faces import write_drawn_datasets
@@ -129,7 +129,7 @@ def test_faces_are_looked_for_as_the_options_say(masked, tmp_path, capsys):
 def test_faces_are_chosen_as_their_masks_were_painted(tmp_path, settings, expected):
     if settings is not None:
         (tmp_path / "settings.json").write_text(settings)
-    assert model_scores.painted_faces(tmp_path) == expected
+    assert pair_lists.painted_faces(tmp_path) == expected
 
 
 def test_no_curve_is_dropped_from_the_figures(tmp_path, monkeypatch):
@@ -290,9 +290,9 @@ def test_what_is_missing_is_one_line_with_a_command_that_works(
     assert Path(path).samefile(REPOSITORY / "DICTA2021" / "generate_pairs.py")
     arguments = generate_pairs.parse_arguments(words)
     assert arguments.base_folder == masked / "masked" and arguments.output == masked / "no_lists"
-    monkeypatch.setattr(model_scores, "PUBLISHED_LISTS", tmp_path / "lists")
+    monkeypatch.setattr(pair_lists, "PUBLISHED_LISTS", tmp_path / "lists")
     with pytest.raises(MissingError, match=r"run: git clone https://\S+ \S*data/published"):
-        model_scores.read_lists(tmp_path / "lists", "lfw", tmp_path)
+        pair_lists.read_lists(tmp_path / "lists", "lfw", tmp_path)
     command = [*common(masked, tmp_path), "--models", "dlib"]
     command[1] = str(tmp_path / "empty")
     (tmp_path / "empty").mkdir()
@@ -312,7 +312,7 @@ def test_a_list_that_leads_out_of_its_folder_is_refused(masked, tmp_path, place,
     assert evaluate_model.main(command) == 2
     assert "leads out" in capsys.readouterr().err
     with pytest.raises(UserError, match="leads out"):
-        model_scores.listed_pictures([Pair(place, "x.jpg", "0", "1")], "list")
+        pair_lists.listed_pictures([Pair(place, "x.jpg", "0", "1")], "list")
 
 
 def test_a_random_published_checkpoint_on_real_pictures(

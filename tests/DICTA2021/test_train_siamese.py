@@ -31,7 +31,8 @@ from face_models.dlib_resnet import dlib_network
 from face_models.weight_files import read_weight_file, save_weights
 from reproduction.provenance import REPOSITORY
 from reproduction.published import read_scores
-from training import loop
+from training import distillation, loop, pair_training, selection
+from training.faces import TrainingError
 from training.mask_metric import mask_metric
 from training.recipes import RECIPES
 
@@ -67,7 +68,7 @@ def cache(tmp_path_factory) -> Path:
 def run(drawn_masked, cache, tmp_path, monkeypatch):
     """Run the command in this test's folder; the words come first, later ones win."""
     # To dlib's network all drawn faces are one person.
-    monkeypatch.setattr(train_siamese, "SAME_PERSON", 0.0)
+    monkeypatch.setattr(selection, "SAME_PERSON", 0.0)
 
     def command(recipe: str, *words, output: str | Path | None = None) -> int:
         return train_siamese.main(line(recipe, *words, output=output))
@@ -112,7 +113,7 @@ def test_a_run_folder_holds_all_that_defines_and_shows_the_training(
     words = ("--init", "none", "--test_datasets", "lfw", *TOY, "learning_rate=1e-3")
     assert run("EX1", *words) == 0
     printed = capsys.readouterr().out
-    assert "6 people, 24 pictures; 0 pictures of nobody named; held out: 2 people, 8" in printed
+    assert "6 people, 24 pictures; 0 unlabelled pictures; held out: 2 people, 8" in printed
     assert "left out, since they may be in lfw: 0 of 8 people (0 by name)" in printed
     assert "before training: val_eer" in printed and "best of 2 validations: number" in printed
     folder = tmp_path / "EX1"
@@ -392,13 +393,13 @@ def test_hard_pairs_are_mined_with_the_first_weights(small, run, tmp_path, monke
     keras.utils.set_random_seed(1)
     save_weights(small_resnet50(), tmp_path / "models" / "CP1.weights.h5")
     seen = []
-    mine = train_siamese.mine_hard_pairs
+    mine = pair_training.mine_hard_pairs
 
     def watched(*arguments):
         seen.append(mine(*arguments))
         return seen[-1]
 
-    monkeypatch.setattr(train_siamese, "mine_hard_pairs", watched)
+    monkeypatch.setattr(pair_training, "mine_hard_pairs", watched)
     assert run("FT3", "--datasets", "celeba", *TOY) == 0
     ((faces, hard),) = seen
     assert hard.genuine.shape == (24, 5) and (hard.genuine[:, :3] >= 0).all()
@@ -472,14 +473,15 @@ def test_masked_dlib_learns_and_survives_a_kill(run, drawn_masked, tmp_path, cap
     """A process of its own is killed for good within its second epoch."""
     assert run("masked_dlib", *DISTILLED, output="whole") == 0
     printed = capsys.readouterr().out
-    assert "6 people, 24 pictures; 16 pictures of nobody named" in printed
+    assert "6 people, 24 pictures; 16 unlabelled pictures" in printed
     history = rows(tmp_path / "whole" / "history.csv")
     assert float(history[-1]["loss"]) < float(history[0]["loss"])
     for row in history:
         assert float(row["val_eer"]) == pytest.approx(float(row["val_eer_found"]))
         assert "val_eer_plain" in row
 
-    code = "import sys; from DICTA2021 import train_siamese as t; t.SAME_PERSON = 0.0; "
+    code = "import sys; from DICTA2021 import train_siamese as t; from training import selection; "
+    code += "selection.SAME_PERSON = 0.0; "
     code += "sys.exit(t.main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *run.line("masked_dlib", *DISTILLED, output="cut")]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
@@ -506,7 +508,7 @@ def test_the_closing_map_and_the_rivals_are_in_what_is_kept(run, tmp_path, monke
         maps[name].append(found := mask_metric(*args))
         return found
 
-    monkeypatch.setattr("loop.mask_metric.mask_metric", recorded)
+    monkeypatch.setattr(distillation, "mask_metric", recorded)
     words = ("--steps", 2, "--epoch_steps", 2, "--batch_size", 8, "--set", "validation_people=2")
     words += ("views=2", "warm_up=1", "learning_rate=1e-4")
     changes = {"none": ("metric=0",), "map": ("metric=3",), "alone": ("metric=3", "rivals=0")}
@@ -529,25 +531,26 @@ def test_the_closing_map_and_the_rivals_are_in_what_is_kept(run, tmp_path, monke
 
 
 def test_who_may_be_in_a_test_set_is_left_out(run, drawn_masked, capsys, monkeypatch):
-    read = train_siamese.read_faces
+    read = selection.read_faces
     twin = read(drawn_masked, ["UTKFace"])[0]
 
     def with_a_twin(folder, datasets):
         more = [twin._replace(person="lfw/Twin")] if list(datasets) == ["lfw"] else []
         return read(folder, datasets) + more
 
-    monkeypatch.setattr(train_siamese, "read_faces", with_a_twin)
-    monkeypatch.setattr(train_siamese, "SAME_PERSON", 1e-3)
+    monkeypatch.setattr(selection, "read_faces", with_a_twin)
+    monkeypatch.setattr(selection, "SAME_PERSON", 1e-3)
     words = run.line("masked_dlib", "--test_datasets", "lfw", "--set", "validation_people=2")
     arguments = train_siamese.parse_arguments(words)
     recipe = train_siamese.resolve(arguments)
-    faces, held_out, overlap = train_siamese.choose_faces(arguments, recipe)
+    chosen = (recipe, arguments.base_folder, arguments.cache)
+    faces, held_out, overlap = selection.choose_faces(*chosen)
     assert overlap.same_name == [] and overlap.near.keys() == {twin.place}
     assert len(faces) == 24 + 15 and len(held_out) == 2
     assert twin.place not in {face.place for face in faces}
     printed = capsys.readouterr().out
     assert "0 of 8 people (0 by name), 1 of 16 unlabelled pictures" in printed
-    monkeypatch.setattr(train_siamese, "SAME_PERSON", 10.0)
-    with pytest.raises(train_siamese.TrainingError, match="0 people came"):
-        train_siamese.choose_faces(arguments, recipe)
+    monkeypatch.setattr(selection, "SAME_PERSON", 10.0)
+    with pytest.raises(TrainingError, match="0 people came"):
+        selection.choose_faces(*chosen)
     assert "8 of 8 people (0 by name), 16 of 16 unlabelled" in capsys.readouterr().out

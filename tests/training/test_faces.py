@@ -11,9 +11,9 @@ from training.faces import (
     TrainingFace,
     by_person,
     divide,
-    identity_overlap,
     read_faces,
 )
+from training.selection import identity_overlap
 
 POINTS = np.arange(136).reshape(68, 2)
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from DICTA2021.model_scores import MATCHERS
+from DICTA2021.matchers import MATCHERS
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
 from reproduction import tables
