@@ -20,7 +20,7 @@ from DICTA2021.matchers import (
 from DICTA2021.model_options import Options, mirrors
 from DICTA2021.pair_lists import clean, known_faces, listed_pictures
 from face_models.preparation import Picture, Preparation, chip_preparation, picture_preparation
-from face_models.user_models import read_vectors, resized_preparation
+from face_models.user_models import load_keras_model, read_vectors, resized_preparation
 from face_models.vector_cache import model_key, weight_file_key
 from face_models.vectors import Embeddings, embed_pictures
 from mask_utils.datasets import LAYOUTS
