@@ -33,6 +33,9 @@ from DICTA2021 import score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
 from DICTA2021.matchers import weight_file
 from DICTA2021.model_options import Options
+from face_models.preparation import Picture, chip_preparation
+from face_models.vector_cache import weight_file_key
+from face_models.vectors import embed_pictures
 from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
@@ -40,6 +43,7 @@ from mask_utils.files import default_cache_file, write_file
 from mask_utils.generation import generate_masked_datasets
 from mask_utils.masking import MaskSettings
 from reproduction import provenance, tables
+from training.faces import read_faces
 from training.validation import distances_between
 from verification import metrics, pairs
 
@@ -84,6 +88,10 @@ CONDITIONS = (
         for alignment in ("found", "A", "B")
     ),
 )
+
+
+Models = dict[str, tuple[str, Path]]
+"""A shown name -> (matcher, models folder)."""
 
 
 class Row(NamedTuple):
@@ -184,9 +192,9 @@ def pair_lists(arguments: argparse.Namespace, folder: Path, masks: str) -> Path:
 
 
 def evaluate_condition(
-    condition: Condition, models: dict[str, tuple[str, Path]], arguments: argparse.Namespace
+    condition: Condition, models: Models, arguments: argparse.Namespace
 ) -> list[Row]:
-    """Test models in one condition; `models` maps a shown name to (matcher, models folder)."""
+    """Test models in one condition."""
     folder = masked_folder(arguments, condition.look)
     lists = pair_lists(arguments, folder, condition.masks)
     return evaluate_lists(
@@ -200,7 +208,7 @@ def evaluate_lists(
     dataset: str,
     base_folder: Path,
     alignment: str,
-    models: dict[str, tuple[str, Path]],
+    models: Models,
     arguments: argparse.Namespace,
 ) -> list[Row]:
     """Test models on a list of pairs; the mean of the seeds comes last, where there are several."""
@@ -258,11 +266,7 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
         models_folder: of the model.
         arguments: the command's.
     """
-    from face_models.dlib_resnet import dlib_network
-    from face_models.preparation import Picture, chip_preparation
-    from face_models.vector_cache import weight_file_key
-    from face_models.vectors import embed_pictures
-    from training.faces import read_faces
+    from face_models.dlib_resnet import dlib_network  # loads Keras, which --help does not wait for
 
     faces = read_faces(folder, ["lfw"])
     weights = weight_file(MODEL, models_folder)
@@ -374,45 +378,13 @@ def ablations(rows: Sequence[Row], trainings: dict[str, str]) -> str:
 
 def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     """Test everything, write the tables."""
-    import keras
-
-    nothing = Path("none")
-    models: dict[str, tuple[str, Path]] = {"off the shelf": ("dlib", nothing)}
-    for number, folder in enumerate(arguments.seeds, 1):
-        models[f"seed {number}"] = (MODEL, folder)
-    others = {folder.name: (MODEL, folder) for folder in arguments.others}
-    folders = [*arguments.seeds, *arguments.others]
-    names = sorted({folder.resolve(): folder.name for folder in folders}.values())
-    if len(set(names)) < len(names):
-        raise UserError(f"expected models folders of different names; {', '.join(names)} came")
-    for name, (_, folder) in (models | others).items():
-        if folder != nothing and not (folder / f"{MODEL}.weights.h5").is_file():
-            raise UserError(f"{name}: expected {folder / MODEL}.weights.h5; it is not there")
+    models, others = named_models(arguments.seeds, arguments.others)
     rows = []
     for condition in MAIN if arguments.conditions == "main" else CONDITIONS:
         rows += evaluate_condition(condition, models, arguments)
-    real = arguments.base_folder / "rmfrd"
-    if real.is_dir():
-        lists = arguments.work / "pairs real"
-        people = pairs.read_real_mask_people(real)
-        pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
-        for name in REAL:
-            alignment = name.split(", ")[1]
-            rows += evaluate_lists(name, lists, "rmfrd", real.parent, alignment, models, arguments)
-    inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
-    for folder in folders:
-        path = folder / f"{MODEL}.weights.h5"
-        inputs[f"{folder.name}/{path.name}"] = provenance.sha256(path)
-    manifest = masked_folder(arguments, MaskSettings()) / "manifest.csv"
-    inputs["manifest.csv"] = provenance.sha256(manifest)
-    description = provenance.describe(
-        provenance.typed("regenerate_masked_dlib_results.py", argv),
-        vars(arguments),
-        inputs,
-        arguments.seed,
-        ("numpy", "keras", keras.backend.backend(), "dlib-bin"),
-    )
-    description["hardware"] = provenance.hardware()
+    rows += evaluate_real_masks(models, arguments)
+    manifest = masked_folder(arguments, PLAIN) / "manifest.csv"
+    description = describe(arguments, argv, manifest)
     title = "masked_dlib on LFW's official pairs and on real masks"
     write_table(rows, arguments.output / MODEL, title, description)
     if arguments.output == HERE / "results":
@@ -422,25 +394,82 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         main_rows = [row for row in rows if row.condition in main_names]
         tables.fill_markers(FRONT_PAGE, summary(main_rows, description), MODEL)
     if others:
-        first = {row.condition: row for row in rows if row.model == "seed 1"}
-        rows = []
-        for condition in MAIN:
-            rows += [first[condition.name], *evaluate_condition(condition, others, arguments)]
-        trainings = {"seed 1": _training_of(arguments.seeds[0])}
-        trainings |= {name: _training_of(folder) for name, (_, folder) in others.items()}
-        description["trainings"] = trainings
-        table = ablations(rows, trainings)
-        stem = arguments.output / f"{MODEL}_ablations"
-        title = "masked_dlib, one thing changed at a time"
-        write_table(rows, stem, title, description, f"{table}\n\n")
-        if arguments.output == HERE / "results":
-            tables.fill_markers(HERE / "README.md", table, f"{MODEL}_ablations")
+        write_ablations(rows, others, arguments, description)
     if arguments.card:
         found = thresholds(manifest.parent, arguments.seeds[0], arguments)
         path = arguments.seeds[0] / f"{MODEL}.thresholds.json"
         write_file(path, json.dumps(found, indent=2) + "\n")
         print(f"{path}: {json.dumps(found)}")
     return 0
+
+
+def named_models(seeds: Sequence[Path], others: Sequence[Path]) -> tuple[Models, Models]:
+    """Return the models that every condition tests, and the ablations.
+
+    Raises:
+        UserError: two folders have one name, or one holds no model.
+    """
+    names = sorted({folder.resolve(): folder.name for folder in (*seeds, *others)}.values())
+    if len(set(names)) < len(names):
+        raise UserError(f"expected models folders of different names; {', '.join(names)} came")
+    trained = {f"seed {number}": (MODEL, folder) for number, folder in enumerate(seeds, 1)}
+    changed = {folder.name: (MODEL, folder) for folder in others}
+    for name, (_, folder) in (trained | changed).items():
+        if not (folder / f"{MODEL}.weights.h5").is_file():
+            raise UserError(f"{name}: expected {folder / MODEL}.weights.h5; it is not there")
+    return {"off the shelf": ("dlib", Path("none")), **trained}, changed
+
+
+def evaluate_real_masks(models: Models, arguments: argparse.Namespace) -> list[Row]:
+    """Test models on people who wear real masks, where --base_folder has rmfrd."""
+    folder = arguments.base_folder / "rmfrd"
+    if not folder.is_dir():
+        return []
+    lists = arguments.work / "pairs real"
+    people = pairs.read_real_mask_people(folder)
+    pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
+    rows = []
+    for name in REAL:
+        alignment = name.split(", ")[1]
+        rows += evaluate_lists(name, lists, "rmfrd", folder.parent, alignment, models, arguments)
+    return rows
+
+
+def describe(arguments: argparse.Namespace, argv: list[str] | None, manifest: Path) -> dict:
+    """Return what defines the figures: command, inputs, versions, hardware."""
+    inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
+    for folder in (*arguments.seeds, *arguments.others):
+        path = folder / f"{MODEL}.weights.h5"
+        inputs[f"{folder.name}/{path.name}"] = provenance.sha256(path)
+    inputs["manifest.csv"] = provenance.sha256(manifest)
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    description = provenance.describe(
+        provenance.typed("regenerate_masked_dlib_results.py", argv),
+        vars(arguments),
+        inputs,
+        arguments.seed,
+        ("numpy", "keras", backend, "dlib-bin"),
+    )
+    description["hardware"] = provenance.hardware()
+    return description
+
+
+def write_ablations(
+    rows: Sequence[Row], others: Models, arguments: argparse.Namespace, description: dict
+) -> None:
+    """Test the ablations on the main conditions and write their table beside the first seed."""
+    first = {row.condition: row for row in rows if row.model == "seed 1"}
+    rows = []
+    for condition in MAIN:
+        rows += [first[condition.name], *evaluate_condition(condition, others, arguments)]
+    trainings = {"seed 1": _training_of(arguments.seeds[0])}
+    trainings |= {name: _training_of(folder) for name, (_, folder) in others.items()}
+    table = ablations(rows, trainings)
+    stem = arguments.output / f"{MODEL}_ablations"
+    title = "masked_dlib, one thing changed at a time"
+    write_table(rows, stem, title, description | {"trainings": trainings}, f"{table}\n\n")
+    if arguments.output == HERE / "results":
+        tables.fill_markers(HERE / "README.md", table, f"{MODEL}_ablations")
 
 
 def _training_of(folder: Path) -> str:

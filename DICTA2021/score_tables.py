@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from mask_utils.argument_types import seed_number
 from mask_utils.files import write_file
@@ -291,31 +292,32 @@ def regenerate(
     def replicates(row: str, column: str):
         return bootstrap(sources[row, column], protocol, seed)
 
-    judged, details = [], []
-    if confidence:
-        from tqdm import tqdm  # only where it takes over a second
-
-        expected = tqdm(expected, desc=name, unit="cell", leave=False)
-    for cell in expected:
+    def judge(cell: tables.Expected) -> tables.Cell:
         source = sources.get((cell.row, cell.column))
         if source is None or isinstance(source, PublishedFileError):
             reason = str(source) if source else f"{name} has no column {cell.column!r}"
-            judged.append(tables.judge(cell, None, reason))
-            continue
+            return tables.judge(cell, None, reason)
+        bounds = None
         try:
             ours = rates(cell.row, cell.column)[cell.metric]
-            bounds = None
             if confidence:
                 replicate = replicates(cell.row, cell.column)
                 bounds = tuple(interval(source, cell.metric, ours, replicate))
         except metrics.ScoreError as error:
-            judged.append(tables.judge(cell, None, str(error)))
-            continue
+            return tables.judge(cell, None, str(error))
         target = cell.recorded if cell.status else cell.published
         if from_models and target is not None and bounds[0] <= target <= bounds[1]:
             cell = cell._replace(tolerance=MODEL_SPREAD)
-        judged.append(tables.judge(cell, ours, interval=bounds))
-        details.append(_details(cell, source))
+        return tables.judge(cell, ours, interval=bounds)
+
+    # Without intervals a table takes no second.
+    bar = tqdm(expected, desc=name, unit="cell", leave=False, disable=not confidence)
+    judged = [judge(cell) for cell in bar]
+    details = [
+        _details(cell.expected, sources[cell.expected.row, cell.expected.column])
+        for cell in judged
+        if cell.ours is not None
+    ]
     return judged, details
 
 

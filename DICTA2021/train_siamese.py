@@ -19,11 +19,12 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from mask_utils.argument_types import job_count, new_parser, positive, seed_number
+from mask_utils.argument_types import new_parser, positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file
 from reproduction import provenance
 from training.faces import TrainingError
+from training.options import add_machine_options
 from training.order import Order
 from training.recipes import RECIPES, Recipe, with_settings
 
@@ -43,7 +44,14 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--output", type=Path, help="the run's folder (default: runs/<recipe>-<seed>)"
     )
     parser.add_argument("--seed", type=seed_number, default=1, help="(default: 1)")
-    changes = parser.add_argument_group("changes to the recipe")
+    _add_changes(parser.add_argument_group("changes to the recipe"))
+    _add_data_options(parser.add_argument_group("data"))
+    machine = parser.add_argument_group("machine")
+    add_machine_options(machine, "processes that paint views", hosts=True)
+    return parser.parse_args(argv)
+
+
+def _add_changes(changes) -> None:
     changes.add_argument("--datasets", nargs="+", metavar="NAME", help="to train on")
     changes.add_argument("--backbone", metavar="NETWORK", help="another network")
     changes.add_argument(
@@ -59,7 +67,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="FIELD=VALUE",
         help="any other field of the recipe, as in frozen=8 augmentation.published=1",
     )
-    data = parser.add_argument_group("data")
+
+
+def _add_data_options(data) -> None:
     data.add_argument("--limit", type=positive, metavar="N", help="only the first N people")
     data.add_argument(
         "--test_datasets",
@@ -82,22 +92,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         default=default_cache_file().parent,
         help="folder of painted views and of vectors (default: %(default)s)",
     )
-    machine = parser.add_argument_group("machine")
-    machine.add_argument("--jobs", type=job_count, default=-1, help="processes that paint views")
-    machine.add_argument("--workers", type=positive, default=2, help="threads that make batches")
-    machine.add_argument(
-        "--precision",
-        choices=("auto", "float32", "float16", "bfloat16"),
-        default="auto",
-        help="auto: half precision where there is a GPU",
-    )
-    machine.add_argument(
-        "--distribute",
-        choices=("none", "gpus", "hosts"),
-        default="none",
-        help="divide each batch among the GPUs of this host, or of several hosts",
-    )
-    return parser.parse_args(argv)
 
 
 def resolve(arguments: argparse.Namespace) -> Recipe:

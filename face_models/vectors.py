@@ -10,6 +10,7 @@ Nothing here imports Keras: the network is built by the caller's function, when 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 from collections import deque
@@ -179,46 +180,56 @@ def _embed_loads(
     """
     rows: dict[bytes, int] = {}  # of contents whose vector was given out
     waiting: dict[bytes, tuple[np.ndarray, list[int]]] = {}  # prepared, not yet embedded
-    network: Callable[[np.ndarray], np.ndarray] | None = None
-
-    def give(key: bytes, vector: np.ndarray, indices: list[int]) -> Iterator[Embedded]:
-        first = key not in rows
-        row = rows.setdefault(key, len(rows))
-        for index in indices:
-            yield Embedded(index, row, vector if first else None, None)
-            first = False
+    network = functools.cache(build_network)
 
     def run() -> Iterator[Embedded]:
-        nonlocal network
-        if network is None:
-            network = build_network()
-        vectors = network(np.stack([picture for picture, _ in waiting.values()]))
+        vectors = network()(np.stack([picture for picture, _ in waiting.values()]))
         if store is not None:
             store.keep(list(zip(waiting, vectors, strict=True)))
         for (key, (_, indices)), vector in zip(waiting.items(), vectors, strict=True):
-            yield from give(key, vector, indices)
+            yield from _give(rows, key, vector, indices)
         waiting.clear()
 
-    futures = deque(itertools.islice(loads, ahead))
-    while futures:
-        loaded = futures.popleft().result()
-        futures.extend(itertools.islice(loads, 1))
-        for indices, key, value, state in loaded:
-            if isinstance(value, str):
-                if state == "no face" and store is not None:
-                    store.keep([(key, value)])
-                for index in indices:
-                    yield Embedded(index, -1, None, value)
-            elif state == "cached" or key in rows:
-                yield from give(key, value, indices)
-            elif key in waiting:
-                waiting[key][1].extend(indices)
-            else:
-                waiting[key] = (value, list(indices))
+    for loaded in _in_order(loads, ahead):
+        if isinstance(loaded.value, str):
+            yield from _fail(loaded, store)
+        elif loaded.state == "cached" or loaded.key in rows:
+            yield from _give(rows, loaded.key, loaded.value, loaded.indices)
+        elif loaded.key in waiting:
+            waiting[loaded.key][1].extend(loaded.indices)
+        else:
+            waiting[loaded.key] = (loaded.value, list(loaded.indices))
             if len(waiting) == batch_size:
                 yield from run()
     if waiting:
         yield from run()
+
+
+def _in_order(loads: Iterator[Future[list[_Loaded]]], ahead: int) -> Iterator[_Loaded]:
+    """Yield what was loaded in the order of the loads, with `ahead` of them under way."""
+    futures = deque(itertools.islice(loads, ahead))
+    while futures:
+        loaded = futures.popleft().result()
+        futures.extend(itertools.islice(loads, 1))
+        yield from loaded
+
+
+def _give(
+    rows: dict[bytes, int], key: bytes, vector: np.ndarray, indices: list[int]
+) -> Iterator[Embedded]:
+    """Give out the pictures of one content; the vector comes with the first of all."""
+    first = key not in rows
+    row = rows.setdefault(key, len(rows))
+    for index in indices:
+        yield Embedded(index, row, vector if first else None, None)
+        first = False
+
+
+def _fail(loaded: _Loaded, store: VectorCache | None) -> Iterator[Embedded]:
+    if loaded.state == "no face" and store is not None:
+        store.keep([(loaded.key, loaded.value)])
+    for index in loaded.indices:
+        yield Embedded(index, -1, None, loaded.value)
 
 
 def _network(

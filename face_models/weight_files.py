@@ -56,19 +56,9 @@ def read_weight_file(path: str | Path) -> Arrays:
         if missing := [part.name for part in parts if not part.is_file()]:
             raise WeightFileError(f"{path}: a folder of weights needs {' and '.join(missing)}")
         return {name: a for part in parts for name, a in read_weight_file(part).items()}
-    with contextlib.ExitStack() as stack:
-        try:
-            stream = stack.enter_context(path.open("rb"))
-            if zipfile.is_zipfile(path) and not _is_torch_archive(stream):
-                stream = stack.enter_context(_only_member(stream, path))
-            stream.seek(0)
-            magic = stream.read(8)
-            stream.seek(0)
-        except OSError as problem:
-            reason = problem.strerror or problem
-            raise WeightFileError(f"{path}: cannot be read ({reason})") from problem
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as problem:
-            raise WeightFileError(f"{path}: damaged zip archive ({problem})") from problem
+    with _opened(path) as stream:
+        magic = stream.read(8)
+        stream.seek(0)
         if magic == b"\x89HDF\r\n\x1a\n":
             arrays = read_hdf5(stream, path)
         elif magic[:4] == b"PK\x03\x04" or magic[:1] == b"\x80":
@@ -85,6 +75,27 @@ def read_weight_file(path: str | Path) -> Arrays:
             if not np.isfinite(array).all():
                 raise WeightFileError(f"{path}: {layer}/{variable} is not all finite numbers")
     return arrays
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a weight file, or the one that a zip archive holds.
+
+    Raises:
+        WeightFileError: it cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = stack.enter_context(path.open("rb"))
+            if zipfile.is_zipfile(path) and not _is_torch_archive(stream):
+                stream = stack.enter_context(_only_member(stream, path))
+            stream.seek(0)
+        except OSError as problem:
+            reason = problem.strerror or problem
+            raise WeightFileError(f"{path}: cannot be read ({reason})") from problem
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as problem:
+            raise WeightFileError(f"{path}: damaged zip archive ({problem})") from problem
+        yield stream
 
 
 def _is_torch_archive(stream: IO[bytes]) -> bool:

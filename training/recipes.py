@@ -214,23 +214,9 @@ def check(recipe: Recipe) -> None:
     """
     for name, value in (recipe._asdict() | recipe.augmentation._asdict()).items():
         if name in _CHOICES:
-            known = _CHOICES[name]
-            values = value if isinstance(value, tuple) else (value,)
-            if not values or not set(values) <= set(known):
-                kind = "some" if isinstance(value, tuple) else "one"
-                raise UserError(
-                    f"expected {name} to be {kind} of {', '.join(known)}; "
-                    f"{','.join(values) or 'nothing'} came"
-                )
+            _check_choice(name, value)
         elif isinstance(value, int | float):
-            if name in _SHARES:
-                expected, holds = "from 0 to 1", 0 <= value <= 1
-            elif name in _POSITIVE:
-                expected, holds = "above 0", 0 < value < math.inf
-            else:
-                expected, holds = "0 or more", 0 <= value < math.inf
-            if not holds:
-                raise UserError(f"expected {name} to be {expected}; {value} came")
+            _check_number(name, value)
     most = DLIB_STAGES if recipe.network == "dlib" else 0
     if recipe.frozen > most:
         raise UserError(
@@ -243,6 +229,28 @@ def check(recipe: Recipe) -> None:
         raise UserError(
             f"expected metric to be 0 without distillation and its views; {recipe.metric} came"
         )
+
+
+def _check_choice(name: str, value: str | tuple[str, ...]) -> None:
+    known = _CHOICES[name]
+    values = value if isinstance(value, tuple) else (value,)
+    if not values or not set(values) <= set(known):
+        kind = "some" if isinstance(value, tuple) else "one"
+        raise UserError(
+            f"expected {name} to be {kind} of {', '.join(known)}; "
+            f"{','.join(values) or 'nothing'} came"
+        )
+
+
+def _check_number(name: str, value: float) -> None:
+    if name in _SHARES:
+        expected, holds = "from 0 to 1", 0 <= value <= 1
+    elif name in _POSITIVE:
+        expected, holds = "above 0", 0 < value < math.inf
+    else:
+        expected, holds = "0 or more", 0 <= value < math.inf
+    if not holds:
+        raise UserError(f"expected {name} to be {expected}; {value} came")
 
 
 def _set(record, name: str, text: str, shown: str):

@@ -107,6 +107,12 @@ def toy(tmp_path) -> Toy:
         for model in ("EX1", "EX1.1", "CP1", "CP2", "FT1", "FT2", "FT3"):
             write_scores(f"{run}/{model}/score_RMFD.txt", (model, run))
 
+    write_expected(expected, counts, scores, labels)
+    return Toy(published, expected, tmp_path / "output")
+
+
+def write_expected(expected: Path, counts: dict, scores: dict, labels: list[int]) -> None:
+    """Write the figures that the made-up scores give, in the places of the published ones."""
     expected.mkdir()
     text = "".join(f"{file},{count}\n" for file, count in counts.items())
     (expected / "score_files.csv").write_text("file,lines\n" + text)
@@ -126,4 +132,3 @@ def toy(tmp_path) -> Toy:
                         printed = 0.999
                     cell = cell._replace(published=printed, recorded=recorded)
                 writer.writerow(["" if value is None else value for value in cell])
-    return Toy(published, expected, tmp_path / "output")

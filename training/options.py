@@ -1,0 +1,27 @@
+"""Options that every training command has."""
+
+from mask_utils.argument_types import job_count, positive
+
+
+def add_machine_options(machine, jobs: str, hosts: bool = False) -> None:
+    """Add the options that say how much of the machine is used, and with how many digits.
+
+    Args:
+        machine: a parser, or a group of one.
+        jobs: what --jobs counts.
+        hosts: whether batches can be divided among several hosts too.
+    """
+    machine.add_argument("--jobs", type=job_count, default=-1, help=jobs)
+    machine.add_argument("--workers", type=positive, default=2, help="threads that make batches")
+    machine.add_argument(
+        "--precision",
+        choices=("auto", "float32", "float16", "bfloat16"),
+        default="auto",
+        help="auto: half precision where there is a GPU",
+    )
+    machine.add_argument(
+        "--distribute",
+        choices=("none", "gpus", "hosts") if hosts else ("none", "gpus"),
+        default="none",
+        help="divide each batch among the GPUs of this host" + ", or of several hosts" * hosts,
+    )
