@@ -234,7 +234,7 @@ def train(arguments: argparse.Namespace) -> int:
     }
     key = picture_key(pictures["training"], arguments.backbone, arguments.image_size)
 
-    from training import devices, loop
+    from training import curves, devices, loop
 
     devices.prepare(arguments.seed, arguments.precision)
     settings = {
@@ -261,7 +261,7 @@ def train(arguments: argparse.Namespace) -> int:
             patience=arguments.patience,
         )
         title = f"{arguments.attribute}, {arguments.faces}, seed {arguments.seed}"
-        loop.draw_curves(history, arguments.output / "curves.png", title)
+        curves.draw_curves(history, arguments.output / "curves.png", title)
         digest = loop.weights_digest(trained)
         load_weights(network, arguments.output / "best.weights.h5")
     fte = failure_to_enrol(pictures["testing"], arguments.jobs) if arguments.alignment else 0.0

@@ -8,7 +8,7 @@ from face_models.preparation import NoFaceError, Picture, Preparation
 from mask_utils.images import PictureError, read_picture
 from training.augmentation import Augmentation, paint_random_mask, vary
 from training.faces import TrainingError, TrainingFace, by_person
-from training.losses import NOBODY
+from training.losses import UNLABELLED
 from training.view_bank import Bank
 
 Make = Callable[[int, int], tuple]
@@ -39,7 +39,7 @@ def masked_and_plain(
 class HardPairs:
     """The hardest partners of each face: genuine ones that look unlike, impostors that look alike.
 
-    genuine, impostor: int (n, HARD_CHOICES), numbers of faces, hardest first; NOBODY where there
+    genuine, impostor: int (n, HARD_CHOICES), numbers of faces, hardest first; UNLABELLED where there
     are fewer.
     """
 
@@ -52,8 +52,8 @@ class HardPairs:
         """
         _, numbers = np.unique(np.asarray(people), return_inverse=True)
         count = len(numbers)
-        self.genuine = np.full((count, HARD_CHOICES), NOBODY)
-        self.impostor = np.full((count, HARD_CHOICES), NOBODY)
+        self.genuine = np.full((count, HARD_CHOICES), UNLABELLED)
+        self.impostor = np.full((count, HARD_CHOICES), UNLABELLED)
         squares = np.einsum("ij,ij->i", masked, masked)
         step = max(1, _DISTANCES // max(1, count))
         for start in range(0, count, step):
@@ -68,14 +68,14 @@ class HardPairs:
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:
-    """Columns of the smallest finite values of each row, (n, HARD_CHOICES), NOBODY for no more."""
+    """Columns of the smallest finite values of each row, (n, HARD_CHOICES), UNLABELLED for no more."""
     most = min(HARD_CHOICES, values.shape[1])
     columns = np.sort(np.argpartition(values, most - 1, axis=1)[:, :most], axis=1)
     found = np.take_along_axis(values, columns, axis=1)
     order = np.argsort(found, axis=1, kind="stable")
     columns, found = (np.take_along_axis(array, order, axis=1) for array in (columns, found))
-    result = np.full((len(values), HARD_CHOICES), NOBODY)
-    result[:, :most] = np.where(np.isfinite(found), columns, NOBODY)
+    result = np.full((len(values), HARD_CHOICES), UNLABELLED)
+    result[:, :most] = np.where(np.isfinite(found), columns, UNLABELLED)
     return result
 
 
@@ -115,7 +115,7 @@ def pair_batches(
     def partner(face: TrainingFace, genuine: bool, generator: np.random.Generator) -> TrainingFace:
         if hard is not None and generator.random() < hard_share:
             choices = (hard.genuine if genuine else hard.impostor)[number[face.place]]
-            choices = choices[choices != NOBODY]
+            choices = choices[choices != UNLABELLED]
             if len(choices):
                 return faces[choices[generator.integers(len(choices))]]
         if genuine:
@@ -166,7 +166,7 @@ def distillation_batches(
     Args:
         bank: of view_bank.build_bank.
         teachers: float32 (faces, d).
-        people: int (faces,), number of the person or NOBODY.
+        people: int (faces,), number of the person or UNLABELLED.
         batch: chips.
         plain: share of unmasked ones.
         augmentation: how the chips are varied.

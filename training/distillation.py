@@ -31,7 +31,7 @@ class Lessons(NamedTuple):
 
     bank: painted views; its usable faces are those that the teacher could embed too. teachers:
     float32 (faces, 128), vectors of the unmasked faces. people: int (faces,), number of the person,
-    or losses.NOBODY.
+    or losses.UNLABELLED.
     """
 
     bank: Bank
@@ -116,7 +116,7 @@ def _people(faces: Sequence[TrainingFace], readable: Sequence[TrainingFace]) -> 
     if not names:
         raise TrainingError("expected readable pictures of named people; none came")
     number = {name: i for i, name in enumerate(names)}
-    return np.array([number.get(face.person, losses.NOBODY) for face in faces])
+    return np.array([number.get(face.person, losses.UNLABELLED) for face in faces])
 
 
 def _close_with_metric(network: keras.Model, embed, bank: Bank, ridge: float) -> None:

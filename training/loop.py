@@ -6,7 +6,7 @@ A run folder holds
     history.csv           one row an epoch: losses, validation figures, learning rate, seconds
     steps.csv             one row a step: losses
     best.weights.h5       weights of the best epoch
-    curves.png            what history.csv holds, drawn (draw_curves)
+    curves.png            what history.csv holds, drawn (training.curves)
     last-NNNN.npz         every variable of network and optimiser after epoch NNNN, to go on from
     tensorboard/          the same for TensorBoard (on the TensorFlow backend)
 
@@ -282,40 +282,6 @@ def fit(
     finally:
         batches.stop()
     return run.history
-
-
-def draw_curves(history: Sequence[Mapping[str, float]], path: Path, title: str) -> None:
-    """Draw the losses of a history and its validation figures, one panel a kind, as PNG.
-
-    Args:
-        history: rows of history.csv.
-        path: of the picture.
-        title: above it.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    from reproduction import figures
-
-    epochs = [row["epoch"] for row in history]
-    names = [n for n in history[-1] if n not in ("epoch", "learning_rate", *TIMES)]
-    panels: dict[str, list[str]] = {}
-    for name in names:  # val_eer_A and val_eer share a panel, loss has its own
-        panels.setdefault("_".join(name.split("_")[:2]), []).append(name)
-    # No pyplot: it would keep every figure of a process.
-    figure = Figure(figsize=(7, 1 + 2 * len(panels)), layout="constrained")
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
-    for axis, (panel, drawn) in zip(axes[:, 0], panels.items(), strict=True):
-        for name, color in zip(drawn, figures.PALETTE * 3, strict=False):
-            values = [row.get(name, np.nan) for row in history]
-            axis.plot(epochs, values, marker="o", markersize=3, color=color, label=name)
-        axis.set_ylabel(panel)
-        axis.grid(alpha=0.3)
-        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    axes[0, 0].set_title(title)
-    axes[-1, 0].set_xlabel("epoch")
-    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    figures.save(figure, path)
 
 
 def last_state(folder: Path, epoch: int) -> Path:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-NOBODY = -1
+UNLABELLED = -1
 """The identity of a face whose dataset names nobody."""
 
 
@@ -55,13 +55,13 @@ def distillation_loss(
 
     Args:
         faces: float32 (faces, d), the teacher's vectors of all faces trained on.
-        people: int (faces,), numbers 0, 1, ... of the people, or NOBODY.
+        people: int (faces,), numbers 0, 1, ... of the people, or UNLABELLED.
         identity, rivals: weights.
         sharpness: one over a squared distance.
         same_person: distance of the teacher's vectors.
 
     Returns:
-        (targets (n, d + 1) float32: t and the person's number, or NOBODY; s (n, d)) -> (n,).
+        (targets (n, d + 1) float32: t and the person's number, or UNLABELLED; s (n, d)) -> (n,).
     """
     faces, people = np.asarray(faces, np.float32), np.asarray(people, np.int32)
     size = faces.shape[1]
@@ -74,7 +74,7 @@ def distillation_loss(
     def loss(targets, students):
         students = ops.cast(students, "float32")
         teachers, own = targets[:, :size], ops.cast(targets[:, size], "int32")
-        named = own != NOBODY
+        named = own != UNLABELLED
         errors = ops.sum(ops.square(students - teachers), axis=1)
         total = errors
         if identity:

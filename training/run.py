@@ -10,9 +10,10 @@ from mask_utils.files import write_file
 from mask_utils.images import PICTURE_FORMATS
 from reproduction import provenance
 from training import devices, distillation, momentum_contrast, pair_training
+from training.curves import draw_curves
 from training.devices import Devices
 from training.faces import add_faces, by_person
-from training.loop import Batches, Run, best_epoch, draw_curves, fit, is_over, open_run
+from training.loop import Batches, Run, best_epoch, fit, is_over, open_run
 from training.model_building import first_weights
 from training.order import Order
 from training.recipes import RECIPES, Recipe

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from training import devices, loop
+from training.curves import draw_curves
 from training.loop import Batches, RunError
 
 
@@ -261,6 +262,6 @@ def test_curves_are_drawn_and_no_figure_is_kept(tmp_path):
         for n in (1, 2, 3)
     ]
     for number in range(2):
-        loop.draw_curves(history, tmp_path / f"{number}.png", "three epochs")
+        draw_curves(history, tmp_path / f"{number}.png", "three epochs")
     assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
     assert (tmp_path / "0.png").stat().st_size > 5_000 and not pyplot.get_fignums()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.losses import (
-    NOBODY,
+    UNLABELLED,
     contrastive_loss,
     distillation_loss,
     logit_loss,
@@ -50,14 +50,14 @@ FACES, PEOPLE = np.array([[0, 0], [2, 0]], np.float32), np.array([0, 1])
 
 def test_distillation_alone_is_the_squared_distance():
     loss = distillation_loss(FACES, PEOPLE, identity=0, rivals=0)
-    targets = np.array([[0, 0, 0], [2, 1, NOBODY]], np.float32)
+    targets = np.array([[0, 0, 0], [2, 1, UNLABELLED]], np.float32)
     students = np.array([[1, 0], [2, -1]], np.float32)
     assert values(loss, targets, students).tolist() == [1, 4]
 
 
 def test_identity_term_by_hand_and_nobody_has_none():
     loss = distillation_loss(FACES, PEOPLE, identity=0.5, rivals=0, sharpness=1)
-    targets = np.array([[0, 0, 0], [0, 0, NOBODY], [0, 0, 1]], np.float32)
+    targets = np.array([[0, 0, 0], [0, 0, UNLABELLED], [0, 0, 1]], np.float32)
     students = np.array([[1, 0], [1, 0], [0, 0]], np.float32)
     halfway, wrong = 1 + 0.5 * math.log(2), 0.5 * (4 + math.log(1 + math.exp(-4)))
     np.testing.assert_allclose(values(loss, targets, students), [halfway, 1, wrong], rtol=1e-6)
@@ -82,9 +82,9 @@ def test_rivals_term_by_hand():
     ("other", "person", "is_rival"),
     [
         ([2, 0], 1, False),  # another picture of the person
-        ([0.44, 0], NOBODY, False),  # so near that it may be the same person
-        ([0.46, 0], NOBODY, True),
-        ([2, 0], NOBODY, True),
+        ([0.44, 0], UNLABELLED, False),  # so near that it may be the same person
+        ([0.46, 0], UNLABELLED, True),
+        ([2, 0], UNLABELLED, True),
         ([2, 0], 0, True),
     ],
 )
@@ -111,7 +111,7 @@ def test_distillation_against_numpy():
     generator = np.random.default_rng(5)
     faces = generator.normal(size=(9, 4)).astype(np.float32)
     faces[5] = faces[2]  # the same picture again
-    people = np.array([0, 1, NOBODY, 0, 2, NOBODY, NOBODY, 1, NOBODY])
+    people = np.array([0, 1, UNLABELLED, 0, 2, UNLABELLED, UNLABELLED, 1, UNLABELLED])
     batch = [0, 1, 2, 4, 5, 8]
     students = (faces[batch] + generator.normal(0, 0.3, (6, 4))).astype(np.float32)
     identity, rivals, sharpness = 0.3, 0.7, 2.0
@@ -120,13 +120,13 @@ def test_distillation_against_numpy():
     for student, at in zip(students, batch, strict=True):
         teacher, person = faces[at], people[at]
         total = ((student - teacher) ** 2).sum()
-        if person != NOBODY:
+        if person != UNLABELLED:
             logits = -sharpness * ((student - centroids) ** 2).sum(axis=1)
             total += identity * softmax_entropy(logits, person)
         kept = [
             other
             for other in range(len(people))
-            if not (person != NOBODY and people[other] == person)
+            if not (person != UNLABELLED and people[other] == person)
             and np.sqrt(((faces[other] - teacher) ** 2).sum()) > 0.45
         ]
         logits = -sharpness * ((student - faces[[at, *kept]]) ** 2).sum(axis=1)
