@@ -8,11 +8,11 @@ from face_models.preparation import NoFaceError, Picture, Preparation
 from mask_utils.images import PictureError, read_picture
 from training.augmentation import Augmentation, paint_random_mask, vary
 from training.faces import TrainingError, TrainingFace, by_person
-from training.losses import UNLABELLED
 from training.view_bank import Bank
 
 Make = Callable[[int, int], tuple]
 
+NONE = -1  # where a face has no further hard partner
 HARD_CHOICES = 5  # hard pairs are drawn among so many of the hardest
 _DISTANCES = 2**23  # held in memory at once while hard pairs are looked for
 
@@ -39,8 +39,8 @@ def masked_and_plain(
 class HardPairs:
     """The hardest partners of each face: genuine ones that look unlike, impostors that look alike.
 
-    genuine, impostor: int (n, HARD_CHOICES), numbers of faces, hardest first; UNLABELLED where there
-    are fewer.
+    genuine, impostor: int (n, HARD_CHOICES), numbers of faces, hardest first; NONE where there are
+    fewer.
     """
 
     def __init__(self, unmasked: np.ndarray, masked: np.ndarray, people: Sequence[str]):
@@ -52,8 +52,8 @@ class HardPairs:
         """
         _, numbers = np.unique(np.asarray(people), return_inverse=True)
         count = len(numbers)
-        self.genuine = np.full((count, HARD_CHOICES), UNLABELLED)
-        self.impostor = np.full((count, HARD_CHOICES), UNLABELLED)
+        self.genuine = np.full((count, HARD_CHOICES), NONE)
+        self.impostor = np.full((count, HARD_CHOICES), NONE)
         squares = np.einsum("ij,ij->i", masked, masked)
         step = max(1, _DISTANCES // max(1, count))
         for start in range(0, count, step):
@@ -68,14 +68,14 @@ class HardPairs:
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:
-    """Columns of the smallest finite values of each row, (n, HARD_CHOICES), UNLABELLED for no more."""
+    """Columns of the smallest finite values of each row, (n, HARD_CHOICES), then NONE."""
     most = min(HARD_CHOICES, values.shape[1])
     columns = np.sort(np.argpartition(values, most - 1, axis=1)[:, :most], axis=1)
     found = np.take_along_axis(values, columns, axis=1)
     order = np.argsort(found, axis=1, kind="stable")
     columns, found = (np.take_along_axis(array, order, axis=1) for array in (columns, found))
-    result = np.full((len(values), HARD_CHOICES), UNLABELLED)
-    result[:, :most] = np.where(np.isfinite(found), columns, UNLABELLED)
+    result = np.full((len(values), HARD_CHOICES), NONE)
+    result[:, :most] = np.where(np.isfinite(found), columns, NONE)
     return result
 
 
@@ -115,7 +115,7 @@ def pair_batches(
     def partner(face: TrainingFace, genuine: bool, generator: np.random.Generator) -> TrainingFace:
         if hard is not None and generator.random() < hard_share:
             choices = (hard.genuine if genuine else hard.impostor)[number[face.place]]
-            choices = choices[choices != UNLABELLED]
+            choices = choices[choices != NONE]
             if len(choices):
                 return faces[choices[generator.integers(len(choices))]]
         if genuine:

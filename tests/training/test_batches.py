@@ -12,6 +12,7 @@ from training import batches
 from training.augmentation import Augmentation
 from training.batches import (
     HARD_CHOICES,
+    NONE,
     HardPairs,
     distillation_batches,
     pair_batches,
@@ -123,10 +124,10 @@ MASKED = np.array([[0], [4], [5], [1], [9], [21]], np.float32)
 
 def test_hard_pairs_by_hand():
     hard = HardPairs(UNMASKED, MASKED, PEOPLE)
-    none = [UNLABELLED] * HARD_CHOICES
+    none = [NONE] * HARD_CHOICES
     # Face 0 at 0: its person's other is 1; masked others at 5, 1, 9, 21.
     assert hard.genuine[0].tolist() == [1, *none[1:]]
-    assert hard.impostor[0].tolist() == [3, 2, 4, 5, UNLABELLED]
+    assert hard.impostor[0].tolist() == [3, 2, 4, 5, NONE]
     # Face 2 at 5: own masked ones at 1 (face 3) and 9 (face 4) are equally far.
     assert hard.genuine[2].tolist() == [3, 4, *none[2:]]
     assert hard.impostor[2].tolist() == [1, 0, 5, *none[3:]]
@@ -166,12 +167,12 @@ def test_hard_pairs_of_many_dimensions_against_numpy(monkeypatch, distances):
 
 def test_hard_partners_are_taken_in_their_share(faces):
     hard = HardPairs(UNMASKED, MASKED, PEOPLE)
-    hard.genuine[:, 1:], hard.impostor[:, 1:] = UNLABELLED, UNLABELLED  # the hardest alone
+    hard.genuine[:, 1:], hard.impostor[:, 1:] = NONE, NONE  # the hardest alone
     for first, second, label in draw(faces, steps=10, hard=hard, hard_share=1.0):
         # Mined as unmasked against masked; they are drawn so, on either side.
         (plain, _), (masked, _) = sorted((first, second), key=lambda side: side[1])
         expected = (hard.genuine if label else hard.impostor)[plain, 0]
-        assert masked == (plain if expected == UNLABELLED else expected)
+        assert masked == (plain if expected == NONE else expected)
     impostors = [p for p in draw(faces, steps=20, hard=hard, hard_share=0.5) if not p[2]]
     sides = [sorted(pair[:2], key=lambda side: side[1]) for pair in impostors]
     share = np.mean([masked == hard.impostor[plain, 0] for (plain, _), (masked, _) in sides])
