@@ -1,11 +1,12 @@
-"""Put the tables of models that were run here into the READMEs and on the model card.
+"""Write the tables of models trained or run here into the README, docs and the model card.
 
     cd DICTA2021 && python fill_run_here_tables.py
 
-From the results of evaluate_model.py that the repository holds (results/lfw_official_found.csv and
-the like, with their meta.json) to what stands between the markers run-here of the files. No
-figure is typed, nothing is computed: rerun evaluate_model.py with the command shown above a table
-for other figures. `make tables` runs it. Run time: under 1 s.
+Reads the stored results of evaluate_model.py (results/lfw_official_found.csv and so on, with their
+meta.json) and of the attribute networks (AJCAI2021/results/trained_here.csv), and fills README.md
+between the markers trained-here, and docs/verification.md, DICTA2021/README.md and
+DICTA2021/models/README.md between the markers run-here. Nothing is computed: for other figures
+rerun the command shown with a table. `make tables` runs it. Run time: under 1 s.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from AJCAI2021.attributes import ATTRIBUTES
 from mask_utils.errors import UserError, end_cleanly
 from reproduction import provenance, tables
 
@@ -39,6 +41,14 @@ TITLES = {
 """What each result was computed on, by its name in results/."""
 
 MAIN = ("lfw_official_found", "rmfrd_found")
+TRAINED, BASELINE = "masked_dlib found mirrored", "dlib found mirrored"
+MASKED_SIDES = {
+    "neither": "nobody masked",
+    "probe": "one of two masked",
+    "both": "both masked",
+    "real": "one of two in a real mask",
+}
+ATTRIBUTE_RESULTS = provenance.REPOSITORY / "AJCAI2021" / "results" / "trained_here.csv"
 COLUMNS = ("impostor", "genuine", "EER", "FMR100", "FTE", "FTA")
 FAILURES = "EER_failures_as_non_matches"
 
@@ -110,6 +120,57 @@ def overview(results: dict[str, Result]) -> str:
     return f"{table}\n\n{lines}"
 
 
+def trained_here(results: dict[str, Result], attributes: Sequence[dict[str, str]]) -> str:
+    """The models trained here, one line a test, as Markdown.
+
+    Args:
+        results: by name, those of MAIN among them.
+        attributes: rows of ATTRIBUTE_RESULTS.
+    """
+    rows = [row for name in MAIN for row in results[name].rows]
+    error_rates = {
+        (row["model"], row["dataset"], row["pairs"]): cells(row, ["EER"])[0] for row in rows
+    }
+    lines = []
+    for row in (row for row in rows if row["model"] == TRAINED):
+        count = int(row["impostor"]) + int(row["genuine"])
+        where = (row["dataset"], row["pairs"])
+        test = f"{where[0].upper()}, {MASKED_SIDES[where[1]]}, {count:,} pairs"
+        baseline = f"{error_rates[(BASELINE, *where)]} (dlib off the shelf)"
+        lines.append(["same person", test, "EER", baseline, error_rates[(TRAINED, *where)]])
+    for row in (row for row in attributes if row["metric"] != "RMSE"):
+        unit = "%" if ATTRIBUTES[row["attribute"]].classes else "years"
+        ours, low, high = (float(row[name]) for name in ("ours", "low", "high"))
+        published = f"{float(row['published']):.2f} (published)" if row["published"] else "–"
+        lines.append(
+            [
+                ATTRIBUTES[row["attribute"]].title.lower(),
+                f"UTKFace, {row['faces']}, {int(row['pictures']):,} faces",
+                f"{row['metric']} ({unit})",
+                published,
+                f"{ours:.2f} [{low:.2f}, {high:.2f}]",
+            ]
+        )
+    header = ["question", "test", "measure", "for comparison", "trained here [95 %]"]
+    return tables.to_markdown(header, lines)
+
+
+def read_attributes(path: Path) -> list[dict[str, str]]:
+    """Read the results of the attribute networks, as the AJCAI2021 script wrote them.
+
+    Raises:
+        UserError: the file is missing or has no rows.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise UserError(f"{path}: expected the results of `make utkface`: {error}") from None
+    if not rows:
+        raise UserError(f"{path}: expected the results of `make utkface`; no rows came")
+    return rows
+
+
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(
@@ -127,7 +188,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         default=provenance.REPOSITORY,
         metavar="FOLDER",
-        help="holds README.md and DICTA2021/ (default: this repository)",
+        help="holds README.md, docs/ and DICTA2021/ (default: this repository)",
     )
     return parser.parse_args(argv)
 
@@ -138,7 +199,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = {name: read_result(name, arguments.results) for name in TITLES}
     folder = arguments.output / "DICTA2021"
     filled = {
-        arguments.output / "README.md": (overview(results), "run-here"),
+        arguments.output / "README.md": (
+            trained_here(results, read_attributes(ATTRIBUTE_RESULTS)),
+            "trained-here",
+        ),
+        arguments.output / "docs" / "verification.md": (overview(results), "run-here"),
         folder / "README.md": (detailed(results), "run-here"),
         folder / "models" / "README.md": (overview(results), "run-here-card"),
     }
@@ -152,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(str(error)) from None
     if not done:
         names = " or ".join(map(str, filled))
-        raise UserError(f"expected the markers <!-- run-here:begin --> and end in {names}")
+        raise UserError(f"expected <!-- run-here:begin --> and <!-- run-here:end --> in {names}")
     return 0
 
 

@@ -50,6 +50,7 @@ from mask_utils.turning import quarter_turns, turn_box
 from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PAGE = REPOSITORY / "docs" / "detection.md"
 HOG = Detector("hog", MIN_SCORES["hog"])
 _MASKED = re.compile(r"\d+_\d+_\d+\.\w+")
 DATASETS: dict[str, tuple[str, Callable[[str], bool]]] = {
@@ -296,7 +297,7 @@ def _row(name: str, found: Sequence[Looked]) -> dict[str, str]:
 def write_results(
     rows: list[dict[str, str]], others: list[dict[str, str]], arguments: argparse.Namespace
 ) -> None:
-    """Print the tables, write them as CSV and Markdown with meta.json, and into README.md."""
+    """Print the tables; write them as CSV and Markdown with meta.json and to docs/detection.md."""
     header = [name.replace("_", " ") for name in rows[0]]
     table = tables.to_markdown(header, [list(row.values()) for row in rows])
     more = tables.to_markdown(["measured", "value"], [list(row.values()) for row in others])
@@ -326,7 +327,7 @@ def write_results(
     description["hardware"] = provenance.hardware()
     provenance.write_meta(arguments.output / "detection.csv", description)
     if arguments.output == REPOSITORY / "benchmarks" / "results":
-        tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{more}\n\n{note}", "detection")
+        tables.fill_markers(PAGE, f"{table}\n\n{more}\n\n{note}", "detection")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

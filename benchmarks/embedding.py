@@ -13,7 +13,7 @@ Four things are timed on the same pictures, in turns in one run, for each networ
 The pictures of --folder take the places of the distinct pictures of --pairs, so that a published
 list gives its pattern of reuse without its dataset. Weights are random (dlib's are its own): they
 do not change the speed. Results go to benchmarks/results (embedding.csv, .md, .meta.json) and
-between the markers of README.md.
+between the markers of docs/speed.md.
 
 4,708 pairs of 2,354 pictures take about ten minutes for resnet50 and dlib on 2 cores.
 """
@@ -45,6 +45,7 @@ from verification.similarity import distance_similarity, pair_scores
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
+PAGE = REPOSITORY / "docs" / "speed.md"
 READY_ARRAYS = 256  # pictures given to model.predict at once
 
 
@@ -136,7 +137,7 @@ def measure(name: str, pictures: list[Picture], pairs: np.ndarray, options) -> d
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure every network, print the table and write it with meta.json and into README.md."""
+    """Measure every network, print the table and write it with meta.json and into docs/speed.md."""
     import keras
 
     files = sorted(p for p in options.folder.rglob("*") if p.suffix.lower() in PICTURE_FORMATS)
@@ -180,7 +181,7 @@ def run(options: argparse.Namespace) -> int:
         description | {"hardware": provenance.hardware(), "backend": keras.backend.backend()},
     )
     if options.output == RESULTS:
-        tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "embedding")
+        tables.fill_markers(PAGE, f"{table}\n\n{note}", "embedding")
     return 0
 
 
@@ -207,7 +208,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--output",
         type=Path,
         default=RESULTS,
-        help="for the table; README.md is filled only where it is left out",
+        help="for the table; docs/speed.md is filled only where this option is left out",
     )
     options = parser.parse_args(argv)
     options.words = list(sys.argv[1:] if argv is None else argv)

@@ -29,6 +29,7 @@ from mask_utils.files import write_file
 from reproduction import provenance, tables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+PAGE = REPOSITORY / "docs" / "speed.md"
 COMMAND = REPOSITORY / "convert_face_to_masked_face_directory.py"
 
 
@@ -182,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.Namespace) -> None:
-    """Print the table, write it as CSV and Markdown with meta.json, and into README.md."""
+    """Print the table, write it as CSV and Markdown with meta.json, and into docs/speed.md."""
     table = tables.to_markdown(
         list(rows[0]), [[str(value) for value in row.values()] for row in rows]
     )
@@ -206,7 +207,7 @@ def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.
         ("numpy", "dlib-bin", "pillow"),
     )
     provenance.write_meta(output / "masking.csv", description | {"hardware": provenance.hardware()})
-    tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "masking")
+    tables.fill_markers(PAGE, f"{table}\n\n{note}", "masking")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

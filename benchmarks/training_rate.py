@@ -12,7 +12,8 @@ medians of --repeats:
                    process; it is why views are painted ahead, and not in the loader
 
 Results go to benchmarks/results (training.csv, .md, .meta.json) and between the markers of
-README.md. masked_dlib and EX1 (ResNet50, --pair_batch pairs) take about fifteen minutes on 2 cores.
+docs/speed.md. masked_dlib and EX1 (ResNet50, --pair_batch pairs) take about fifteen minutes on 2
+cores.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from training.recipes import RECIPES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 RESULTS = REPOSITORY / "benchmarks" / "results"
+PAGE = REPOSITORY / "docs" / "speed.md"
 PAINTED = 32  # faces whose views are painted anew
 
 
@@ -129,7 +131,7 @@ def paint_seconds(faces, recipe) -> float:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure every recipe, print the table and write it with meta.json and into README.md."""
+    """Measure every recipe, print the table and write it with meta.json and into docs/speed.md."""
     import keras
 
     load = os.getloadavg()[0]
@@ -164,7 +166,7 @@ def run(options: argparse.Namespace) -> int:
         description | {"hardware": provenance.hardware(), "backend": keras.backend.backend()},
     )
     if options.output == RESULTS:
-        tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "training")
+        tables.fill_markers(PAGE, f"{table}\n\n{note}", "training")
     return 0
 
 
@@ -206,7 +208,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--output",
         type=Path,
         default=RESULTS,
-        help="for the table; README.md is filled only where it is left out",
+        help="for the table; docs/speed.md is filled only where this option is left out",
     )
     options = parser.parse_args(argv)
     options.words = list(sys.argv[1:] if argv is None else argv)

@@ -26,6 +26,7 @@ GENERATED = (
     "REPRODUCTION.md",
     "README.md",
     "*/README.md",
+    "docs/*.md",
 )
 
 

@@ -261,7 +261,7 @@ def _tensorflow_hosts(tf):
     if "SLURM_STEP_NODELIST" not in os.environ:
         raise UserError(
             "expected TF_CONFIG or a SLURM step (srun) to name the hosts; neither is set; see "
-            "DICTA2021/README.md, 'Several GPUs, several hosts'"
+            "docs/scaling.md"
         )
     # TensorFlow's reader of SLURM's variables counts GPUs by nvidia-smi and fails where there are
     # none; it is asked for names and numbers alone. A task takes the GPUs that SLURM lets it see.

@@ -90,11 +90,12 @@ def test_real_published_folder(shared_folder, tmp_path, capsys, monkeypatch):
 def test_committed_report_and_tables_are_those_of_the_published_folder(shared_folder, tmp_path):
     """What is committed was printed by the command, not typed."""
     root = regenerate_all.provenance.REPOSITORY
-    for name in ("DICTA2021/README.md", "AJCAI2021/README.md"):
+    pages = ("README.md", "DICTA2021/README.md", "AJCAI2021/README.md")
+    for name in pages:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(root / name, tmp_path / name)
     published = str(shared_folder / "published")
     arguments = ["--published", published, "--output", str(tmp_path), "--skip_figures"]
     assert regenerate_all.main(arguments) == 0
-    for name in ("REPRODUCTION.md", "DICTA2021/README.md", "AJCAI2021/README.md"):
+    for name in ("REPRODUCTION.md", *pages):
         assert (tmp_path / name).read_text() == (root / name).read_text(), name

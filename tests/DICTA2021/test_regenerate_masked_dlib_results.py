@@ -31,8 +31,8 @@ def command(drawn_masked, tmp_path, monkeypatch):
 
     monkeypatch.setattr(script, "HERE", tmp_path)
     monkeypatch.setattr(script, "PAGES", (tmp_path / "card.md", tmp_path / "README.md"))
-    monkeypatch.setattr(script, "FRONT_PAGE", tmp_path / "front.md")
-    for name in ("card.md", "README.md", "front.md"):
+    monkeypatch.setattr(script, "SHORT_PAGE", tmp_path / "short.md")
+    for name in ("card.md", "README.md", "short.md"):
         markers = "<!-- masked_dlib:begin -->\nearlier\n<!-- masked_dlib:end -->\n"
         if name == "README.md":
             markers += markers.replace("masked_dlib", "masked_dlib_ablations")
@@ -86,7 +86,7 @@ def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_pa
     ]
     page = (tmp_path / "README.md").read_text()
     assert two in page and "| seed 1 | " in page and "`unknown`" in page and "earlier" not in page
-    for name in ("README.md", "card.md", "front.md"):
+    for name in ("README.md", "card.md", "short.md"):
         page = (tmp_path / name).read_text()
         conditions = ("| neither", "| probe", "| both")
         shown = [line.split(" | ") for line in page.splitlines() if line.startswith(conditions)]

@@ -23,7 +23,11 @@ def masked(tmp_path_factory):
     return folder / "masked"
 
 
-def test_command_writes_its_table(masked, tmp_path, capsys):
+def test_command_writes_its_table(masked, tmp_path, capsys, monkeypatch):
+    page = tmp_path / "speed.md"
+    page.write_text("<!-- training:begin -->\n<!-- training:end -->\n")
+    monkeypatch.setattr(training_rate, "PAGE", page)
+    monkeypatch.setattr(training_rate, "RESULTS", tmp_path)
     words = ["--base_folder", str(masked), "--recipes", "masked_dlib", "--steps", "2"]
     words += ["--repeats", "1", "--cache", str(tmp_path / "cache"), "--output", str(tmp_path)]
     assert training_rate.main([*words, "--set", "validation_people=2", "views=1", "batch=4"]) == 0
@@ -36,6 +40,7 @@ def test_command_writes_its_table(masked, tmp_path, capsys):
     assert "| fit to bare |" in capsys.readouterr().out
     text = (tmp_path / "training.md").read_text()
     assert "cores" in text and "--set validation_people=2" in text
+    assert text in page.read_text()
     meta = json.loads((tmp_path / "training.meta.json").read_text())
     assert str(tmp_path) not in json.dumps(meta) and "cores" in meta["hardware"]
     assert meta["inputs_sha256"].keys() == {"masked/manifest.csv"}
