@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from AJCAI2021.attributes import ATTRIBUTES
 from mask_utils.errors import UserError, end_cleanly
 from reproduction import provenance, tables
 
@@ -31,12 +30,12 @@ TITLES = {
     "YuNet or taken whole",
     "lfw_official_dlib": "LFW's official pairs with masks painted where dlib's HOG detector found "
     "a face, the largest of each picture, no mirror images; detected: HOG looked for faces on the "
-    "masked pictures too (now `--detector hog --alignment found`)",
+    "masked pictures too (today `--detector hog --alignment found`)",
     "lfw_official_dlib_central_face": "The same with HOG, the central face of each picture",
     "lfw_official_EX1_from_scratch": "The same with HOG, the central face: a Siamese ResNet50 "
-    "(EX1) begun at random and trained here for 200 steps of 4 pairs, where the recipe has 300,000 "
-    "of 32 (results/EX1_from_scratch.csv)",
-    "rmfrd_dlib": "Real masks with HOG: detected finds faces in hardly any pair",
+    "(EX1) with random initial weights, trained here for 200 steps of 4 pairs; the recipe has "
+    "300,000 of 32 (results/EX1_from_scratch.csv)",
+    "rmfrd_dlib": "Real masks with HOG, which detects faces in hardly any pair",
 }
 """What each result was computed on, by its name in results/."""
 
@@ -135,16 +134,17 @@ def trained_here(results: dict[str, Result], attributes: Sequence[dict[str, str]
     for row in (row for row in rows if row["model"] == TRAINED):
         count = int(row["impostor"]) + int(row["genuine"])
         where = (row["dataset"], row["pairs"])
-        test = f"{where[0].upper()}, {MASKED_SIDES[where[1]]}, {count:,} pairs"
-        baseline = f"{error_rates[(BASELINE, *where)]} (dlib off the shelf)"
+        masked = MASKED_SIDES.get(row["pairs"], row["pairs"])
+        test = f"{row['dataset'].upper()}, {masked}, {count:,} pairs"
+        baseline = f"{error_rates.get((BASELINE, *where), '–')} (dlib off the shelf)"
         lines.append(["same person", test, "EER", baseline, error_rates[(TRAINED, *where)]])
     for row in (row for row in attributes if row["metric"] != "RMSE"):
-        unit = "%" if ATTRIBUTES[row["attribute"]].classes else "years"
+        unit = "%" if row["metric"] == "accuracy" else "years"
         ours, low, high = (float(row[name]) for name in ("ours", "low", "high"))
         published = f"{float(row['published']):.2f} (published)" if row["published"] else "–"
         lines.append(
             [
-                ATTRIBUTES[row["attribute"]].title.lower(),
+                row["attribute"].replace("age_classification", "age class"),
                 f"UTKFace, {row['faces']}, {int(row['pictures']):,} faces",
                 f"{row['metric']} ({unit})",
                 published,
@@ -159,15 +159,16 @@ def read_attributes(path: Path) -> list[dict[str, str]]:
     """Read the results of the attribute networks, as the AJCAI2021 script wrote them.
 
     Raises:
-        UserError: the file is missing or has no rows.
+        UserError: the file is missing or damaged.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-    except OSError as error:
+        wanted = {"attribute", "faces", "pictures", "metric", "published", "ours", "low", "high"}
+        if not rows or not wanted <= rows[0].keys():
+            raise ValueError(f"expected rows with {', '.join(sorted(wanted))}")
+    except (OSError, ValueError) as error:
         raise UserError(f"{path}: expected the results of `make utkface`: {error}") from None
-    if not rows:
-        raise UserError(f"{path}: expected the results of `make utkface`; no rows came")
     return rows
 
 

@@ -90,9 +90,10 @@ def test_the_front_page_shows_what_was_trained_here(results, monkeypatch, capsys
         "| age | UTKFace, masked, 394 faces | MAE (years) | – | 5.94 [5.28, 6.62] |",
     ]
     assert "RMSE" not in text and "0.9" not in text and text.endswith("\n\nby hand\n")
-    attributes.write_text("attribute\n")
-    assert run(results) == 2
-    assert "expected the results of `make utkface`" in capsys.readouterr().err
+    for text in ("attribute,faces\n", "attribute,faces\nsex,masked\n"):
+        attributes.write_text(text)
+        assert run(results) == 2
+        assert "expected the results of `make utkface`" in capsys.readouterr().err
 
 
 def test_no_markers_is_wrong_usage(results):
