@@ -31,7 +31,8 @@ from mask_utils.datasets import LAYOUTS
 from mask_utils.detection import YUNET, Detector
 from mask_utils.errors import UserError
 from mask_utils.files import default_cache_file
-from mask_utils.landmark_cache import detector_name, faces_of_row
+from mask_utils.landmark_cache import detector_name
+from mask_utils.landmark_text import faces_of_row
 from mask_utils.manifest import open_manifest
 from mask_utils.options import add_detector_options, chosen_detector
 from reproduction import provenance

@@ -1,12 +1,47 @@
-"""Files that are either complete or absent, whenever the process is killed."""
+"""Files that are either complete or absent, whenever the process is killed; and locks."""
 
 import contextlib
 import fcntl
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+
+def read_regular_file(path: str | Path) -> tuple[bytes, os.stat_result]:
+    """Return the bytes of a regular file, and its size and times when it was opened.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: not a regular file.
+    """
+    # Without O_NONBLOCK, opening a pipe would wait for whoever writes into it.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("expected a regular file; a folder, pipe or device came")
+        data = os.read(file, found.st_size)
+        while len(data) < found.st_size and (more := os.read(file, found.st_size - len(data))):
+            data += more
+    finally:
+        os.close(file)
+    return data, found
+
+
+def file_status(path: str | Path) -> os.stat_result | None:
+    """Return size and times of a file, or None where it cannot be found."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
+def is_regular_file(path: str | Path) -> bool:
+    """Whether a regular file, or a link to one, stands there."""
+    return os.path.isfile(path)
 
 
 @contextlib.contextmanager
