@@ -1,7 +1,7 @@
 """Where the work of a run is done: worker processes, threads, a Dask cluster, or this process.
 
-All of them are executors of concurrent.futures. Worker processes are forked from a server that has
-imported what they need, and that has no threads whose locks a fork would copy.
+All of them are executors of concurrent.futures. Worker processes are forked by a server that has
+imported what they need; it has no threads, whose locks a fork would copy.
 """
 
 import contextlib
@@ -21,11 +21,29 @@ from typing import Any, NamedTuple
 from mask_utils.errors import BatchError
 
 BACKENDS = ("loky", "threading", "dask")
-"""loky is the name, kept from joblib, of worker processes."""
+"""loky is a name kept from joblib: worker processes."""
 
-_PRELOADED = ["mask_utils.one_picture"]
 _CONTEXT = multiprocessing.get_context("forkserver")
-_TUNABLES = "GLIBC_TUNABLES"
+_PRELOADED = [
+    *("cv2", "numpy.random", "simplejpeg", "PIL.ImageColor", "PIL.ImageOps"),
+    *(f"PIL.{name}ImagePlugin" for name in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")),
+]
+"""What takes long to import of what mask_utils.one_picture needs.
+
+None of our own modules: where the server runs, another folder may be named mask_utils.
+"""
+
+_ENVIRONMENT = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",
+}
+"""Variables of the server and its workers, where the user has not set them.
+
+Large pages of memory, since dlib's predictor jumps about in 100 MB of trees. One thread a worker,
+since the workers already use every core. No modules from the current folder.
+"""
+
 _LOST = (
     "a worker process was killed, perhaps because memory ran out; what is done is kept: run the "
     "command again, with fewer --jobs"
@@ -49,44 +67,6 @@ def prepare_crew(jobs: int, backend: str, scheduler: str | None) -> None:
     """Start what open_crew will need, so that it imports while this process does other work."""
     if jobs != 1 and backend == BACKENDS[0] and scheduler is None:
         _start_server()
-
-
-def _start_server() -> None:
-    """Start the server of worker processes.
-
-    The server, and so every worker, ignores Ctrl-C and asks Linux for large pages of memory:
-    dlib's predictor jumps about in 100 MB of trees, and large pages save address look-ups. Systems
-    without glibc do not read the variable.
-    """
-    _CONTEXT.set_forkserver_preload(_PRELOADED)
-    resource_tracker.ensure_running()
-    with _sigint_ignored(), _variable_set(_TUNABLES, "glibc.malloc.hugetlb=1"):
-        forkserver.ensure_running()
-
-
-@contextlib.contextmanager
-def _sigint_ignored() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # only it may set handlers
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _variable_set(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable, unless the user has set it."""
-    if name in os.environ:
-        yield
-        return
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        os.environ.pop(name, None)
 
 
 @contextlib.contextmanager
@@ -145,6 +125,38 @@ class _InThisProcess(Executor):
 
 
 # ------------------------------------------------------------------------------------- processes
+
+
+def _start_server() -> None:
+    """Start the server of worker processes; it and its workers ignore Ctrl-C."""
+    _CONTEXT.set_forkserver_preload(_PRELOADED)
+    resource_tracker.ensure_running()
+    with _sigint_ignored(), _environment_set():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only it may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _environment_set() -> Iterator[None]:
+    added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
 
 _stop: Any = None  # in a worker: a byte in shared memory that the main process sets
 
