@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from mask_utils.argument_types import new_parser
-from mask_utils.batch import mask_file
 from mask_utils.errors import end_cleanly
 from mask_utils.options import add_mask_options, batch_settings, check_detector_options
+from mask_utils.single_file import mask_file
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

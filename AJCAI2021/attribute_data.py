@@ -13,7 +13,7 @@ import numpy as np
 from AJCAI2021.attributes import ATTRIBUTES, class_weights, to_output, truth
 from AJCAI2021.prepared_pictures import FacePicture
 from AJCAI2021.splits import SplitError, SplitRow
-from mask_utils.landmark_cache import read_landmark_file
+from mask_utils.landmark_text import read_landmark_file
 from training.augmentation import Augmentation, vary
 
 FACES = ("masked", "unmasked")

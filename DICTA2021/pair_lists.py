@@ -10,7 +10,7 @@ import numpy as np
 
 from DICTA2021.matchers import MissingError, run_hint, weight_files
 from mask_utils.errors import UserError
-from mask_utils.landmark_cache import faces_of_row
+from mask_utils.landmark_text import faces_of_row
 from mask_utils.manifest import open_manifest
 from reproduction import provenance
 from reproduction.options import UPSTREAM

@@ -1,4 +1,4 @@
-"""What a user can mend: errors whose message is one clear line, and how a command ends on them."""
+"""Errors that a user can fix: one clear line each, and how a command ends on them."""
 
 import sys
 from collections.abc import Callable
@@ -7,20 +7,27 @@ INTERRUPTED = 130
 
 
 class UserError(Exception):
-    """The message says what was expected, what came and what to do; exit_code ends the command."""
+    """The message says what was expected, what came and what to do.
+
+    exit_code: of the command that ends on this error.
+    """
 
     exit_code = 2
 
 
-def end_cleanly(command: Callable[[], int]) -> int:
-    """Run a command and turn what a user can mend into one line on standard error.
+class BatchError(UserError):
+    """A run on many pictures cannot begin or cannot go on."""
 
-    What the terminal cannot show, a name that is not UTF-8 or a sign beyond ASCII, is printed as
-    an escape.
+
+def end_cleanly(command: Callable[[], int]) -> int:
+    """Run a command and print an error that the user can fix as one line on standard error.
+
+    Characters that the terminal cannot show, as in a name that is not UTF-8, are printed as
+    escapes.
 
     Returns:
-        The command's own exit code; the error's (2: wrong usage or nothing to do); 1 where the
-        operating system refuses something; 130 after Ctrl-C.
+        The command's own exit code; or the error's (2: wrong usage or nothing to do); or 1 where
+        the operating system refuses something; or 130 after Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a captured stream may be of another kind

@@ -1,33 +1,72 @@
-"""Files that are either whole or not there, whenever the process is killed."""
+"""Files that are either complete or absent, whenever the process is killed; and locks."""
 
 import contextlib
 import fcntl
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 
+def read_regular_file(path: str | Path) -> tuple[bytes, os.stat_result]:
+    """Return the bytes of a regular file, and its size and times when it was opened.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: not a regular file.
+    """
+    # Without O_NONBLOCK, opening a pipe would wait for whoever writes into it.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("expected a regular file; a folder, pipe or device came")
+        data = os.read(file, found.st_size)
+        while len(data) < found.st_size and (more := os.read(file, found.st_size - len(data))):
+            data += more
+    finally:
+        os.close(file)
+    return data, found
+
+
+def file_status(path: str | Path) -> os.stat_result | None:
+    """Return size and times of a file, or None where it cannot be found."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
+def is_regular_file(path: str | Path) -> bool:
+    """Whether a regular file, or a link to one, stands there."""
+    return os.path.isfile(path)
+
+
 @contextlib.contextmanager
-def whole_file(path: Path, temporary_folder: Path | None = None) -> Iterator[BinaryIO]:
+def whole_file(
+    path: Path, temporary_folder: Path | None = None, buffering: int = -1
+) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only when the block ends without an error.
 
     Args:
-        path: the file; its folder is made where it lacks; an older file of the name is replaced.
-        temporary_folder: where the unfinished file lies, on the same file system; default: beside.
+        path: the file; a missing folder is created; an older file of that name is replaced.
+        temporary_folder: where the incomplete file lies, on the same file system (default: beside
+            the file).
+        buffering: as for open().
 
     Raises:
         OSError: the file cannot be written.
     """
-    # Plain strings: a batch writes a file for every picture, and paths as objects cost as much.
+    # Plain strings: a batch writes a file for every picture, and Path objects cost as much.
     name = os.fspath(path)
     folder = os.path.dirname(name) or "."
     temporary = os.path.join(temporary_folder or folder, f".{uuid.uuid4().hex}.partial")
     if not os.path.isdir(folder):
         os.makedirs(folder, exist_ok=True)
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb", buffering) as file:
             yield file
         os.replace(temporary, name)
     except BaseException:
@@ -37,18 +76,31 @@ def whole_file(path: Path, temporary_folder: Path | None = None) -> Iterator[Bin
 
 
 def write_file(path: Path, data: bytes | str, temporary_folder: Path | None = None) -> None:
-    """Write a whole file, text as UTF-8; see whole_file."""
-    with whole_file(path, temporary_folder) as file:
-        file.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+    """Write a complete file, text as UTF-8; see whole_file."""
+    with whole_file(path, temporary_folder, buffering=0) as file:
+        write_all(
+            file.fileno(),
+            data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data,
+        )
+
+
+def write_all(file: int, data: bytes) -> None:
+    """Write all of the data to an open file descriptor.
+
+    Raises:
+        OSError: the file cannot be written; on a full disk a part of the data was.
+    """
+    while data:
+        data = data[os.write(file, data) :]
 
 
 @contextlib.contextmanager
 def held(lock: Path, busy: Exception) -> Iterator[None]:
-    """Hold a lock file for the length of the block; a killed process lets it go.
+    """Hold a lock file for the duration of the block; it is free again if the process is killed.
 
     Args:
-        lock: the file; its folder is made where it lacks; it stays there, empty.
-        busy: raised where another process holds it.
+        lock: the file; a missing folder is created; the file stays, empty.
+        busy: raised where another process holds the lock.
 
     Raises:
         OSError: the file cannot be written.
@@ -63,7 +115,7 @@ def held(lock: Path, busy: Exception) -> Iterator[None]:
 
 
 def default_cache_file() -> Path:
-    """Return where landmarks are kept between runs: MASKED_FACE_CACHE, or the user's cache."""
+    """Return the landmark cache: in the folder MASKED_FACE_CACHE, or in the user's cache folder."""
     folder = os.environ.get("MASKED_FACE_CACHE")
     if folder:
         return Path(folder) / "landmarks.csv"

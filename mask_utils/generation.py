@@ -5,10 +5,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mask_utils.batch import BatchError, BatchSettings, plan_batch, run_batch
+from mask_utils.batch import run_batch
 from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS, Group, read_dataset, read_folder
+from mask_utils.errors import BatchError
 from mask_utils.files import write_file
 from mask_utils.manifest import NOT_FAILURES, VANISHED
+from mask_utils.plan import plan_batch
+from mask_utils.run_settings import BatchSettings
 
 
 class DatasetCounts(NamedTuple):

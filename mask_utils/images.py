@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import io
-import stat
+import os
 import warnings
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from PIL import (
 )
 
 from mask_utils.errors import UserError
-from mask_utils.files import write_file
+from mask_utils.files import read_regular_file, write_file
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (300 MB of memory each)."""
@@ -90,12 +90,17 @@ def read_file(path: Path) -> bytes:
     Raises:
         PictureError: nothing there, no permission, or not a regular file (a pipe would block).
     """
+    return read_stamped_file(path)[0]
+
+
+def read_stamped_file(path: str | Path) -> tuple[bytes, os.stat_result]:
+    """Return what read_file does, and the file's size and times when it was opened."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise PictureError("expected a regular file; a folder, pipe or device came")
-        return path.read_bytes()
+        return read_regular_file(path)
     except OSError as error:
         raise PictureError(f"the file cannot be opened: {error.strerror or error}") from None
+    except ValueError as error:
+        raise PictureError(str(error)) from None
 
 
 def decode_picture(data: bytes) -> np.ndarray:

@@ -1,27 +1,34 @@
-"""Landmarks found once are kept: by the picture's content and the detector's settings.
+"""Landmarks found once are kept: by the picture's content and the detector's settings."""
 
-Also reads landmarks that a user already has.
-"""
-
-import csv
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+import os
+import weakref
+from array import array
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from mask_utils.detection import MIN_SCORES, Detector
-from mask_utils.errors import UserError
-from mask_utils.landmarks import Detection, Face
-from mask_utils.ledger import Ledger
+from mask_utils.landmark_text import join_faces, split_faces
+from mask_utils.landmarks import Detection
+from mask_utils.ledger import Ledger, decode_row
 
 _COLUMNS = ("sha256", "detector", "detector_pass", "boxes", "scores", "points", "landmarks")
 _ADDED = ("scores", "points")
 _YUNET_SEARCH = "1"  # raise it when the same settings find other faces
 
 
-class LandmarkFileError(UserError):
-    """A file of landmarks is malformed; the message names file, line and what was expected."""
+class CacheView(NamedTuple):
+    """What is to be looked up: in which file, up to which byte, of which detector.
+
+    Rows that are appended later lie behind `size` and are not seen, so that several processes see
+    the same rows while one appends.
+    """
+
+    path: Path
+    size: int
+    detector: str
 
 
 def detector_name(detector: Detector) -> str:
@@ -35,41 +42,29 @@ def detector_name(detector: Detector) -> str:
 
 
 def open_cache(path: Path) -> Ledger:
-    """Open, or make, a landmark cache; one of an earlier version gets the columns that it lacks.
+    """Open, or create, a landmark cache to append to; see view_cache for reading.
+
+    One of an earlier version gets the columns that it lacks.
 
     Raises:
         LedgerError: the file is something else, or cannot be opened.
     """
-    return Ledger(path, _COLUMNS, ("sha256", "detector"), _ADDED)
+    return Ledger(path, _COLUMNS, added=_ADDED)
 
 
-def cached_detection(cache: Ledger, sha256: str, detector: str) -> Detection | None:
+def view_cache(path: Path, detector: Detector) -> CacheView:
+    """Return the rows that a cache holds now, for look-ups; open_cache has checked the file."""
+    return CacheView(path.absolute(), path.stat().st_size, detector_name(detector))
+
+
+def cached_detection(cache: CacheView, sha256: str) -> Detection | None:
     """Return what was found on a picture before, or None where it was never looked at."""
-    row = cache.get((sha256, detector))
-    if row is None:
+    index = _index(cache)
+    row = index and index.find(sha256)
+    if not row:
         return None
-    boxes = [tuple(map(int, box.split())) for box in row["boxes"].split(";") if box]
-    landmarks = [parse_landmarks(text) for text in row["landmarks"].split(";") if text]
-    faces = _join(boxes, landmarks, row["scores"], row["points"])
-    return Detection(row["detector_pass"] or None, tuple(faces))
-
-
-def _join(
-    boxes: Sequence[tuple[int, int, int, int]],
-    landmarks: Sequence[np.ndarray],
-    scores: str,
-    points: str,
-) -> Iterator[Face]:
-    # Rows of earlier versions, and landmarks that a user brings, may have neither.
-    known_scores = [float(text) if text else None for text in scores.split(";")]
-    known_points = [parse_points(text) if text else None for text in points.split(";")]
-    for i, (box, face) in enumerate(zip(boxes, landmarks, strict=True)):
-        yield Face(
-            box,
-            face,
-            known_points[i] if i < len(known_points) else None,
-            known_scores[i] if i < len(known_scores) else None,
-        )
+    faces = split_faces(row["boxes"], row["landmarks"], row["scores"], row["points"])
+    return Detection(row["detector_pass"] or None, faces)
 
 
 def cache_row(sha256: str, detector: str, detection: Detection) -> dict[str, str]:
@@ -85,135 +80,45 @@ def cache_row(sha256: str, detector: str, detection: Detection) -> dict[str, str
     }
 
 
-def join_faces(faces: Iterable[Face], field: str) -> str:
-    """Return one field of some faces as text, a face an entry, separated by ;."""
-    return ";".join(_FORMATS[field](getattr(face, field)) for face in faces)
+class _Index:
+    """Where the rows of one detector stand in a cache: 24 bytes of memory a row."""
+
+    def __init__(self, cache: CacheView):
+        hashes, starts, lengths = array("q"), array("q"), array("q")
+        of_detector, start = f"{cache.detector},".encode(), 0
+        with cache.path.open("rb") as file:
+            self.file = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self.file)
+            for line in file:  # no field of this file has a line break
+                if start + len(line) > cache.size:
+                    break
+                sha256, _, rest = line.partition(b",")
+                if rest.startswith(of_detector):
+                    hashes.append(hash(sha256))
+                    starts.append(start)
+                    lengths.append(len(line))
+                start += len(line)
+        order = np.argsort(np.array(hashes, np.int64), kind="stable")
+        self.hashes, self.starts, self.lengths = (
+            np.array(values, np.int64)[order] for values in (hashes, starts, lengths)
+        )
+
+    def find(self, sha256: str) -> dict[str, str] | None:
+        """Return the last row of a picture, or None."""
+        wanted = hash(sha256.encode())
+        at = self.hashes.searchsorted(wanted, "right") - 1
+        if at < 0 or self.hashes[at] != wanted:
+            return None
+        fields = decode_row(os.pread(self.file, self.lengths[at], self.starts[at]))
+        # Of a damaged row, of a file replaced meanwhile or of two equal hashes nothing is taken.
+        if len(fields) != len(_COLUMNS) or fields[0] != sha256:
+            return None
+        return dict(zip(_COLUMNS, fields, strict=True))
 
 
-def _format_score(score: float | None) -> str:
-    return "" if score is None else f"{score:.4f}"
-
-
-def _format_points(points: np.ndarray | None) -> str:
-    return "" if points is None else " ".join(f"{value:.2f}" for value in points.ravel().tolist())
-
-
-def parse_points(text: str) -> np.ndarray:
-    """Return the float64 (5, 2) points of ten numbers separated by spaces.
-
-    Raises:
-        ValueError: not ten finite numbers.
-    """
-    values = [float(word) for word in text.split()]
-    if len(values) != 10 or not all(map(math.isfinite, values)):
-        raise ValueError(f"expected 10 finite numbers (x and y of five points); {text!r} came")
-    return np.array(values).reshape(5, 2)
-
-
-def format_landmarks(landmarks: np.ndarray) -> str:
-    """Return 68 points as text: x0 y0 x1 y1 ..., separated by spaces."""
-    return " ".join(map(str, np.asarray(landmarks).ravel().tolist()))
-
-
-_FORMATS = {
-    "box": lambda box: " ".join(map(str, box)),
-    "score": _format_score,
-    "points": _format_points,
-    "landmarks": format_landmarks,
-}
-
-
-def parse_landmarks(text: str) -> np.ndarray:
-    """Return the (68, 2) points of such a text, int32 where all are whole, else float64.
-
-    Raises:
-        ValueError: not 136 finite numbers.
-    """
-    words = text.split()
-    if len(words) != 136:
-        raise ValueError(f"expected 136 numbers (x0 y0 ... x67 y67); {len(words)} came")
+@functools.lru_cache(maxsize=1)
+def _index(cache: CacheView) -> _Index | None:
     try:
-        return np.array(list(map(int, words)), np.int32).reshape(68, 2)
-    except ValueError:
-        values = [float(word) for word in words]
-    if not all(map(math.isfinite, values)):
-        raise ValueError("expected finite landmarks; NaN or infinite coordinates came")
-    return np.array(values).reshape(68, 2)
-
-
-def read_landmark_file(path: Path) -> dict[str, tuple[Face, ...]]:
-    """Read landmarks that a user already has.
-
-    Args:
-        path: CSV with a header. Column picture (or source): path of the picture below the source
-            folder, with forward slashes. Either columns x0, y0 ... x67, y67, or one column
-            landmarks with the 136 numbers separated by spaces (several faces by ;), as in
-            manifest.csv. Optional columns box (left top right bottom), score and points (x and y of
-            five points). Several rows of a picture are several faces. dlib's order of the 68
-            points.
-
-    Returns:
-        The faces by picture. Without a box, the box is the points' bounding rectangle.
-
-    Raises:
-        LandmarkFileError: the file cannot be read, lacks a column, or a row is malformed.
-    """
-    faces: dict[str, tuple[Face, ...]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames or []
-            picture = next((name for name in ("picture", "source") if name in names), None)
-            wide = [f"{axis}{i}" for i in range(68) for axis in "xy"]
-            if picture is None or ("landmarks" not in names and not set(wide) <= set(names)):
-                raise LandmarkFileError(
-                    f"{path}: expected the columns picture and landmarks, or picture, x0, y0 ... "
-                    f"x67, y67; {', '.join(names)[:120] or 'an empty file'} came"
-                )
-            for row in reader:
-                if "landmarks" not in names:
-                    row["landmarks"] = " ".join(row[name] or "" for name in wide)
-                if found := faces_of_row(row):
-                    faces[row[picture]] = (*faces.get(row[picture], ()), *found)
-    except OSError as error:
-        raise LandmarkFileError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (ValueError, csv.Error) as error:
-        raise LandmarkFileError(f"{path}, line {reader.line_num}: {error}") from None
-    return faces
-
-
-def faces_of_row(row: Mapping[str, str | None]) -> tuple[Face, ...]:
-    """Return the faces of a row of a manifest, or of a user's own file of landmarks.
-
-    Args:
-        row: landmarks and, where they are known, box, score and points, by column name; several
-            faces by ;.
-
-    Raises:
-        ValueError: a field is malformed.
-    """
-    landmarks = [text for text in (row["landmarks"] or "").split(";") if text.strip()]
-    boxes = [text for text in (row.get("box") or "").split(";") if text.strip()]
-    found = [parse_landmarks(text) for text in landmarks]
-    known = [
-        parse_box(boxes[i]) if i < len(boxes) else _bounds(points) for i, points in enumerate(found)
-    ]
-    return tuple(_join(known, found, row.get("score") or "", row.get("points") or ""))
-
-
-def parse_box(text: str) -> tuple[int, int, int, int]:
-    """Return the box (left, top, right, bottom) of four numbers separated by spaces.
-
-    Raises:
-        ValueError: not four numbers.
-    """
-    sides = text.split()
-    if len(sides) != 4:
-        raise ValueError(f"expected a box of left top right bottom; {text!r} came")
-    return tuple(round(float(side)) for side in sides)
-
-
-def _bounds(points: np.ndarray) -> tuple[int, int, int, int]:
-    left, top = np.floor(points.min(axis=0)).astype(int).tolist()
-    right, bottom = np.ceil(points.max(axis=0)).astype(int).tolist()
-    return left, top, right, bottom
+        return _Index(cache)
+    except FileNotFoundError:  # a machine of a cluster without this file looks for faces itself
+        return None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mask_utils.errors import UserError
-from mask_utils.landmark_cache import faces_of_row
+from mask_utils.landmark_text import faces_of_row
 from mask_utils.landmarks import Face
 from mask_utils.manifest import open_manifest
 from mask_utils.seeding import picture_generator

@@ -14,13 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mask_utils import batch, detection, landmarks
-from mask_utils.batch import BatchError, BatchSettings, WorkersLostError, mask_file, run_batch
+from mask_utils import batch, detection, landmarks, single_file
+from mask_utils.batch import run_batch
 from mask_utils.datasets import read_dataset, read_folder
 from mask_utils.drawn_faces import draw_face, draw_person
+from mask_utils.errors import BatchError
 from mask_utils.images import encode_picture, read_picture, write_picture
 from mask_utils.manifest import COLUMNS
 from mask_utils.masking import MaskSettings
+from mask_utils.run_settings import BatchSettings
+from mask_utils.single_file import mask_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -488,7 +491,7 @@ def test_a_batch_removes_the_mask_of_a_source_that_lost_its_face(faces_folder, t
 def test_an_ending_that_is_no_picture_is_refused_before_the_face_is_looked_for(
     faces_folder, tmp_path, monkeypatch, name
 ):
-    monkeypatch.setattr(batch, "mask_source", None)
+    monkeypatch.setattr(single_file, "mask_source", None)
     with pytest.raises(BatchError, match="expected a picture file name ending in one of .jpg"):
         mask_file(faces_folder / "first" / "face 1.jpg", tmp_path / name, BatchSettings(),
                   tmp_path / "c.csv")  # fmt: skip

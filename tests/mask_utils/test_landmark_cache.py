@@ -8,12 +8,15 @@ import pytest
 from mask_utils.detection import Detector
 from mask_utils.files import default_cache_file
 from mask_utils.landmark_cache import (
-    LandmarkFileError,
     cache_row,
     cached_detection,
     detector_name,
-    format_landmarks,
     open_cache,
+    view_cache,
+)
+from mask_utils.landmark_text import (
+    LandmarkFileError,
+    format_landmarks,
     parse_landmarks,
     read_landmark_file,
 )
@@ -32,8 +35,8 @@ def test_detections_round_trip(tmp_path):
     found, nothing = Detection("640", faces), Detection(None, ())
     name = detector_name(Detector())
     cache.append([cache_row("aa", name, found), cache_row("bb", name, nothing)])
-    again = open_cache(tmp_path / "landmarks.csv")
-    kept = cached_detection(again, "aa", name)
+    again = view_cache(tmp_path / "landmarks.csv", Detector())
+    kept = cached_detection(again, "aa")
     assert kept.detector_pass == "640"
     assert [face.box for face in kept.faces] == [(1, 2, 3, 4), (-5, 0, 9, 9)]
     for ours, first in zip(kept.faces, found.faces, strict=True):
@@ -41,8 +44,31 @@ def test_detections_round_trip(tmp_path):
     assert kept.faces[0].landmarks.dtype == np.int32
     assert kept.faces[0].points.tolist() == FIVE.tolist() and kept.faces[0].score == 0.9123
     assert kept.faces[1].points is None and kept.faces[1].score is None
-    assert cached_detection(again, "bb", name) == nothing
-    assert cached_detection(again, "cc", name) is None
+    assert cached_detection(again, "bb") == nothing
+    assert cached_detection(again, "cc") is None
+    cache.append([cache_row("cc", name, nothing), cache_row("aa", name, nothing)])
+    assert cached_detection(again, "cc") is None  # appended after the view was taken
+    assert cached_detection(again, "aa").detector_pass == "640"
+    later = view_cache(tmp_path / "landmarks.csv", Detector())
+    assert cached_detection(later, "cc") == nothing
+    assert cached_detection(later, "aa") == nothing  # of several rows the last counts
+
+
+def test_what_cannot_be_used_of_a_cache_is_looked_for_again(tmp_path):
+    """A damaged row, a file that was replaced, and one that is not on this machine."""
+    path, nothing = tmp_path / "landmarks.csv", Detection(None, ())
+    name = detector_name(Detector())
+    open_cache(path).append([cache_row("aa", name, nothing), cache_row("bb", name, nothing)])
+    path.write_bytes(path.read_bytes() + f"aa,{name},1\n".encode())
+    assert cached_detection(view_cache(path, Detector()), "aa") is None
+    assert cached_detection(view_cache(path, Detector()), "bb") == nothing
+    view = view_cache(path, Detector())._replace(size=path.stat().st_size - 1)
+    assert cached_detection(view, "aa") == nothing  # the last line is not complete yet
+    path.write_text(path.read_text().replace("aa", "cc").replace("bb", "aa"))
+    assert cached_detection(view, "bb") is None
+    view = view_cache(path, Detector())
+    path.unlink()
+    assert cached_detection(view, "aa") is None
 
 
 @pytest.mark.parametrize(
@@ -59,7 +85,8 @@ def test_detections_round_trip(tmp_path):
 def test_other_detectors_and_settings_are_other_rows(tmp_path, other):
     cache = open_cache(tmp_path / "landmarks.csv")
     cache.append([cache_row("aa", detector_name(Detector()), Detection(None, ()))])
-    assert cached_detection(cache, "aa", detector_name(other)) is None
+    assert cached_detection(view_cache(tmp_path / "landmarks.csv", Detector()), "aa") is not None
+    assert cached_detection(view_cache(tmp_path / "landmarks.csv", other), "aa") is None
 
 
 def test_a_cache_of_the_first_version_is_read_as_hogs(tmp_path):
@@ -69,12 +96,14 @@ def test_a_cache_of_the_first_version_is_read_as_hogs(tmp_path):
         f"aa,dlib-hog upsample 0 then 1 size 800,1,1 2 3 4,{format_landmarks(POINTS)}\n"
     )
     cache = open_cache(path)
-    found = cached_detection(cache, "aa", detector_name(HOG))
+    found = cached_detection(view_cache(path, HOG), "aa")
     assert found.detector_pass == "1" and (found.faces[0].landmarks == POINTS).all()
     assert found.faces[0].points is None and found.faces[0].score is None
     cache.append([cache_row("bb", detector_name(Detector()), Detection(None, ()))])
     cache.close()
-    assert len(open_cache(path)) == 2
+    assert cached_detection(view_cache(path, HOG), "aa") is not None
+    assert cached_detection(view_cache(path, Detector()), "bb") is not None
+    assert len(path.read_text().splitlines()) == 3
 
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):

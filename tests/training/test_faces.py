@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mask_utils.landmark_cache import format_landmarks
+from mask_utils.landmark_text import format_landmarks
 from mask_utils.landmarks import Face
 from mask_utils.manifest import open_manifest
 from training.faces import (

@@ -1,0 +1,241 @@
+"""Where the work of a run is done: worker processes, threads, a Dask cluster, or this process.
+
+All of them are executors of concurrent.futures. Worker processes are forked by a server that has
+imported what they need; it has no threads, whose locks a fork would copy.
+"""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, resource_tracker
+from typing import Any, NamedTuple
+
+from mask_utils.errors import BatchError
+
+BACKENDS = ("loky", "threading", "dask")
+"""loky is a name kept from joblib: worker processes."""
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_PRELOADED = [
+    *("cv2", "numpy.random", "simplejpeg", "PIL.ImageColor", "PIL.ImageOps"),
+    *(f"PIL.{name}ImagePlugin" for name in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")),
+]
+"""What takes long to import of what mask_utils.one_picture needs.
+
+None of our own modules: where the server runs, another folder may be named mask_utils.
+"""
+
+_ENVIRONMENT = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",
+}
+"""Variables of the server and its workers, where the user has not set them.
+
+Large pages of memory, since dlib's predictor jumps about in 100 MB of trees. One thread a worker,
+since the workers already use every core. No modules from the current folder.
+"""
+
+_LOST = (
+    "a worker process was killed, perhaps because memory ran out; what is done is kept: run the "
+    "command again, with fewer --jobs"
+)
+
+
+class WorkersLostError(BatchError):
+    """The operating system ended a worker process."""
+
+    exit_code = 1
+
+
+class Crew(NamedTuple):
+    """An executor and the number of its workers."""
+
+    executor: Executor
+    workers: int
+
+
+def prepare_crew(jobs: int, backend: str, scheduler: str | None) -> None:
+    """Start what open_crew will need, so that it imports while this process does other work."""
+    if jobs != 1 and backend == BACKENDS[0] and scheduler is None:
+        _start_server()
+
+
+@contextlib.contextmanager
+def open_crew(jobs: int, backend: str, scheduler: str | None, most: int) -> Iterator[Crew]:
+    """Open an executor, and end its work when the block ends, at once where it ends in an error.
+
+    Args:
+        jobs: number of workers, in this process if it is 1; negative: as joblib counts, -1 for
+            all cores.
+        backend: one of BACKENDS.
+        scheduler: address of a Dask scheduler, or None.
+        most: of the tasks there are; more workers would be idle.
+
+    Raises:
+        BatchError: no Dask, or no answer at the scheduler's address.
+        WorkersLostError: a worker was killed.
+    """
+    if scheduler is not None:
+        with _dask(scheduler) as crew:
+            yield crew
+        return
+    workers = min(count_jobs(jobs), most)
+    if workers == 1:
+        yield Crew(_InThisProcess(), 1)
+    elif backend == "threading":
+        with ThreadPoolExecutor(workers) as executor:
+            try:
+                yield Crew(executor, workers)
+            except BaseException:
+                executor.shutdown(cancel_futures=True)
+                raise
+    else:
+        with _processes(workers) as crew:
+            yield crew
+
+
+def count_jobs(jobs: int) -> int:
+    """Return a number of processes; negative numbers count back from all cores, as in joblib."""
+    if jobs > 0:
+        return jobs
+    from joblib import effective_n_jobs  # knows limits of containers; as slow to import as NumPy
+
+    return effective_n_jobs(jobs)
+
+
+class _InThisProcess(Executor):
+    """Runs each task when it is submitted."""
+
+    def submit(self, function: Callable, /, *arguments, **options) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(function(*arguments, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+# ------------------------------------------------------------------------------------- processes
+
+
+def _start_server() -> None:
+    """Start the server of worker processes; it and its workers ignore Ctrl-C."""
+    _CONTEXT.set_forkserver_preload(_PRELOADED)
+    resource_tracker.ensure_running()
+    with _sigint_ignored(), _environment_set():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only it may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _environment_set() -> Iterator[None]:
+    added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+_stop: Any = None  # in a worker: a byte in shared memory that the main process sets
+
+
+@contextlib.contextmanager
+def _processes(workers: int) -> Iterator[Crew]:
+    _start_server()
+    stop = _CONTEXT.RawValue(ctypes.c_bool, False)
+    executor = _Processes(workers, _CONTEXT, _begin_worker, (stop,))
+    try:
+        yield Crew(executor, workers)
+    except BrokenProcessPool:
+        raise WorkersLostError(_LOST) from None
+    except BaseException:
+        stop.value = True
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+class _Processes(ProcessPoolExecutor):
+    """Starts workers without running the main script again in each of them.
+
+    multiprocessing would do so for functions that the script defines; none of our tasks is one,
+    and a script may be slow to import, or lack the guard that this needs.
+    """
+
+    def submit(self, function: Callable, /, *arguments, **options) -> Future:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return super().submit(function, *arguments, **options)
+        finally:
+            sys.modules["__main__"] = main
+
+
+def _begin_worker(stop) -> None:
+    global _stop
+    _stop = stop
+    # Where another part of the program had started the server, it does not ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_main_process, daemon=True).start()
+
+
+def _end_with_main_process() -> None:
+    """End this worker when the main process is killed: it would wait for tasks for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def is_stopping() -> bool:
+    """Whether the main process has given up the tasks of this worker."""
+    return _stop is not None and _stop.value
+
+
+# ------------------------------------------------------------------------------------------ Dask
+
+
+@contextlib.contextmanager
+def _dask(scheduler: str) -> Iterator[Crew]:
+    try:
+        import distributed  # an optional part, and slow to import
+    except ImportError:
+        raise BatchError(
+            "expected Dask for --scheduler; it is not installed; run: pip install -e '.[cluster]'"
+        ) from None
+    try:
+        client = distributed.Client(scheduler, timeout="10s")
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BatchError(
+            f"expected a Dask scheduler at {scheduler}; none answered: {reason}"
+        ) from None
+    with client:
+        executor = client.get_executor(pure=False)
+        try:
+            yield Crew(executor, max(1, sum(client.nthreads().values())))
+        except distributed.KilledWorker:
+            raise WorkersLostError(_LOST) from None
+        except BaseException:
+            executor.shutdown(wait=False)
+            raise
