@@ -86,6 +86,7 @@ utkface: install
 		--config trained_here.json --readme README.md
 	cd AJCAI2021 && $(CURDIR)/$(RUN) draw_attribute_figures.py --name trained_here \
 		--config trained_here.json --data ../runs/utkface/data/split.csv
+	$(RUN) DICTA2021/fill_run_here_tables.py
 
 # TRAIN holds further options, such as '--distribute gpus'; TESTS are reserved for testing.
 MASKED ?= masked

@@ -47,13 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PublishedFileError as error:
         print(error, file=sys.stderr)
         return 1
-    from reproduction.figures import save
-    from verification import figures  # matplotlib: only once there is something to draw
+    from reproduction.figures import save  # matplotlib: only once there is something to draw
+    from verification.figures import draw_det, draw_histograms, draw_roc
 
     figures = {
-        "roc": figures.draw_roc(scores, f"ROC of {model} on masked against unmasked faces"),
-        "det": figures.draw_det(scores, f"DET of {model} on masked against unmasked faces"),
-        "histograms": figures.draw_histograms(scores, f"Scores of {model}"),
+        "roc": draw_roc(scores, f"ROC of {model} on masked against unmasked faces"),
+        "det": draw_det(scores, f"DET of {model} on masked against unmasked faces"),
+        "histograms": draw_histograms(scores, f"Scores of {model}"),
     }
     command = shlex.join(["python", Path(__file__).name, "--model", model])
     description = provenance.describe(
