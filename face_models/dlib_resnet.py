@@ -1,9 +1,9 @@
 """dlib's face recognition network (ResNet-29, 128-d) as a trainable Keras model.
 
-The weights come with the package of face recognition models that requirements.txt names; dlib's
-own file format is read here, so that the matcher runs batched, on any Keras backend, and can be
-trained further. A chip is RGB 150x150 (`embeddings.chip_preparation`); the distance of two
-embeddings is plain L2 (dlib's advice for unmasked faces: same person below 0.6).
+The weights come with the package of face recognition models in requirements.txt. As a Keras model
+the network runs in batches, on any Keras backend, and can be trained further. It takes RGB chips of
+150 x 150 pixels (`face_models.preparation.chip_preparation`). Embeddings are compared by Euclidean
+distance; for unmasked faces dlib advises a threshold of 0.6.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from face_models.weight_files import load_weights
 
 CHIP_SHAPE = (150, 150, 3)
 CHANNEL_MEANS = (122.782, 117.001, 104.298)  # RGB, of dlib's input layer
-# What a training script may freeze, input to output; every layer's name starts with its stage.
+# The stages that training may freeze, from input to output; a layer's name starts with its stage.
 STAGES = ("stem", *(f"block{i:02d}" for i in range(1, len(BLOCKS) + 1)), "embedding")
 
 
@@ -29,7 +29,7 @@ def _residual_block(x, name: str, filters: int, halves: bool):
     y = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv2")(y)
     if halves:
         x = layers.AveragePooling2D(2, 2, name=f"{name}_skip")(x)
-        # dlib adds tensors of unlike size as if the smaller were filled up with zeros.
+        # dlib adds tensors of different sizes as if the smaller one were padded with zeros.
         missing = x.shape[1] - y.shape[1]
         if missing:
             y = layers.ZeroPadding2D(((0, missing), (0, missing)), name=f"{name}_pad")(y)
@@ -42,12 +42,12 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
     """Build dlib's face recognition network: an RGB face chip -> 128 numbers, not normalised.
 
     Args:
-        pretrained: "package" (the file that pip brings), "none" (random), dlib's .dat by path, or
-            a file that `published_weights.save_weights` wrote from this network.
+        pretrained: "package" (the file of the installed package), "none" (random weights), the path
+            of dlib's .dat file, or a file that `weight_files.save_weights` wrote from this network.
 
     Returns:
         Model named "dlib": (n, 150, 150, 3) RGB 0-255 -> (n, 128) float32; the names of its layers
-        start with their stage (STAGES), so `freeze_stages` can hold the first ones.
+        start with their stage (see STAGES and `freeze_stages`).
 
     Raises:
         WeightFileError: the file is of another network.
@@ -82,17 +82,17 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
 
 
 def freeze_stages(model: keras.Model, count: int) -> keras.Model:
-    """Hold the weights of the first stages of the dlib network; the others are trained.
+    """Freeze the weights of the first stages of the dlib network; the others stay trainable.
 
     Args:
         model: from `dlib_network`.
-        count: how many of STAGES to hold, 0 to 16.
+        count: how many of STAGES to freeze, 0 to 16.
 
     Returns:
         The same model.
 
     Raises:
-        ValueError: no such number of stages.
+        ValueError: the network does not have that many stages.
     """
     if not 0 <= count <= len(STAGES):
         raise ValueError(f"the network has {len(STAGES)} stages; {count} cannot be frozen")

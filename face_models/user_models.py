@@ -1,4 +1,4 @@
-"""A user's own model, or the vectors that it gave: read, checked, prepared for."""
+"""A user's own model or vectors: loading, checks, and preparation of the model's input."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     import keras
 
 SCALINGS = {"255": (1.0, 0.0), "1": (255.0, 0.0), "centred": (127.5, 1.0)}
-"""What a user's own network takes: divisor of the pixels, and what is taken off afterwards."""
+"""Scaling of the input of a user's own network: divisor of the pixels, then what is subtracted."""
 
 
 def resized_preparation(
     size: tuple[int, int], scaling: str, crop_margin: float | None, detector: Detector = YUNET
 ) -> Preparation:
-    """Return how the input of a user's own network is made: the picture, or its face, resized.
+    """Return the preparation of a user's own network: the picture, or its face, resized.
 
     Args:
         size: (height, width) of the network's input, in pixels.
         scaling: a key of SCALINGS.
         crop_margin: None for the whole picture, or the margin around the face that is cut out.
-        detector: finds that face.
+        detector: finds the face where its box is not known.
     """
     divisor, shift = SCALINGS[scaling]
 
@@ -58,37 +58,37 @@ def load_keras_model(path: Path) -> keras.Model:
         Model: (n, height, width, 3) -> (n, d).
 
     Raises:
-        UserError: the file is no such model.
+        UserError: the file is not such a model.
     """
     if path.suffix != ".keras":
-        raise UserError(f"expected a model saved as .keras; {path.name} came")
-    import keras  # here, since vectors and published models may need none of it
+        raise UserError(f"expected a model saved as .keras; got {path.name}")
+    import keras  # here, since vectors from a file or from the cache do without it
 
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         shape, output = tuple(model.input_shape), tuple(model.output_shape)
-    # Keras raises nearly anything for a file that is none of its models, or an unsafe one.
+    # Keras raises all kinds of errors for a file that is not a model, or not a safe one.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: expected a Keras model that loads safely: {reason}") from None
     if len(shape) != 4 or shape[3] != 3 or None in shape[1:] or len(output) != 2:
         raise UserError(
-            f"{path}: expected a model (n, height, width, 3) -> (n, d); {shape} -> {output} came"
+            f"{path}: expected a model (n, height, width, 3) -> (n, d); got {shape} -> {output}"
         )
     return model
 
 
 def read_vectors(path: Path) -> tuple[dict[str, int], np.ndarray]:
-    """Read vectors that a user has.
+    """Read a user's own vectors.
 
     Args:
-        path: CSV with a header: picture, then one column a dimension.
+        path: CSV with a header: picture, then one column per dimension.
 
     Returns:
-        The row of each picture by its clean relative path; float32 (pictures, d).
+        The row of each picture by its normalised relative path; the vectors, float32 (pictures, d).
 
     Raises:
-        UserError: a malformed line, named; or a picture that comes twice.
+        UserError: a line is malformed, or a picture occurs twice; the message gives the line.
     """
     vectors: dict[str, list[float]] = {}
     try:
@@ -97,8 +97,8 @@ def read_vectors(path: Path) -> tuple[dict[str, int], np.ndarray]:
             header = next(reader, [])
             if header[:1] != ["picture"] or len(header) < 2:
                 raise UserError(
-                    f"{path}: expected the columns picture and one a dimension; "
-                    f"{', '.join(header)[:80] or 'an empty file'} came"
+                    f"{path}: expected the column picture and one column per dimension; "
+                    f"got {', '.join(header)[:80] or 'an empty file'}"
                 )
             for row in reader:
                 values = [float(word) for word in row[1:]]
@@ -106,7 +106,7 @@ def read_vectors(path: Path) -> tuple[dict[str, int], np.ndarray]:
                     raise ValueError(f"expected {len(header) - 1} finite numbers")
                 name = os.path.normpath(row[0])
                 if name in vectors:
-                    raise ValueError(f"{row[0]!r} comes twice")
+                    raise ValueError(f"{row[0]!r} occurs twice")
                 vectors[name] = values
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None

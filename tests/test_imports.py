@@ -1,4 +1,4 @@
-"""Imports run down only, and a command that only prints its help waits for no heavy package."""
+"""Imports follow the layers of pyproject.toml, and --help imports no heavy package."""
 
 import subprocess
 import sys
@@ -14,11 +14,11 @@ for name in sys.argv[1:]:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
         importlib.import_module(name).main(["--help"])
 """
-"""Prints the help of some commands in one process."""
+"""Prints the help of several commands in one process."""
 
 
 def commands() -> list[str]:
-    """Every command of the project, as a module."""
+    """Return the module names of all commands of the project."""
     found = []
     for path in sorted(REPOSITORY.glob("*.py")) + sorted(REPOSITORY.glob("*/**/*.py")):
         parts = path.relative_to(REPOSITORY).with_suffix("").parts

@@ -1,4 +1,4 @@
-"""A run's history -> its curves, as a picture."""
+"""Training curves, drawn from the history of a run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,19 +12,19 @@ from training.loop import TIMES
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], path: Path, title: str) -> None:
-    """Draw the losses of a history and its validation figures, one panel a kind, as PNG.
+    """Draw losses and validation figures as a PNG, one panel for each kind of figure.
 
     Args:
         history: rows of history.csv.
-        path: of the picture.
-        title: above it.
+        path: file to write.
+        title: of the figure.
     """
     epochs = [row["epoch"] for row in history]
     names = [n for n in history[-1] if n not in ("epoch", "learning_rate", *TIMES)]
     panels: dict[str, list[str]] = {}
     for name in names:  # val_eer_A and val_eer share a panel, loss has its own
         panels.setdefault("_".join(name.split("_")[:2]), []).append(name)
-    # No pyplot: it would keep every figure of a process.
+    # Not with pyplot, which keeps every figure in memory.
     figure = Figure(figsize=(7, 1 + 2 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
     for axis, (panel, drawn) in zip(axes[:, 0], panels.items(), strict=True):

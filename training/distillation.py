@@ -1,4 +1,4 @@
-"""Training by distillation: the dlib network learns to see behind masks what it sees without."""
+"""Training by distillation: dlib's network learns to map a masked face like the unmasked one."""
 
 import sys
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ from training.validation import chip_validation, some_pictures
 from training.view_bank import Bank, build_bank, plain_alignment
 
 METRIC_FACES = 1000
-"""Training faces whose vectors with and without a mask decide the metric; see mask_metric."""
+"""Number of training faces that the metric is estimated from; see mask_metric."""
 
 VIEWS_SEED = 1
-"""The views are painted once for all seeds of the training."""
+"""Fixed, so that views are painted once for all seeds of the training."""
 
 
 class Lessons(NamedTuple):
     """What the student learns from.
 
-    bank: painted views; its usable faces are those that the teacher could embed too. teachers:
-    float32 (faces, 128), vectors of the unmasked faces. people: int (faces,), number of the person,
-    or losses.UNLABELLED.
+    bank: painted views; a face is usable if the teacher could embed it too. teachers: float32
+    (faces, 128), the teacher's vectors of the unmasked faces. people: int (faces,), number of the
+    person, or losses.UNLABELLED.
     """
 
     bank: Bank
@@ -40,10 +40,10 @@ class Lessons(NamedTuple):
 
 
 def prepare(task: Task) -> Trained:
-    """Build the student, and say where its batches come from; the teacher is dlib's own network.
+    """Build the student and its batches; the teacher is dlib's own network.
 
     Raises:
-        UserError: first weights or pictures are missing or unusable.
+        UserError: initial weights or pictures are missing or unusable.
     """
     recipe = task.recipe
     lessons = _lessons(task)
@@ -74,19 +74,19 @@ def prepare(task: Task) -> Trained:
     measure = chip_validation(embed, some_pictures(task.held_out), recipe.alignments)
 
     def validate() -> dict[str, float]:
-        """Set what is tested and kept, between the first weights and the present ones; test it."""
+        """Blend the initial and the current weights into the network to keep, and test that."""
         pairs = zip(first, student.get_weights(), strict=True)
         kept.set_weights([old + recipe.blend * (new - old) for old, new in pairs])
         if recipe.metric:
             _close_with_metric(kept, embed, lessons.bank, recipe.metric)
         return measure()
 
-    # `fit` validates before it keeps anything.
+    # `fit` validates before it saves, so `kept` is up to date when it is saved.
     return Trained(model, make, measure, validate, lambda path: save_weights(kept, path))
 
 
 def _lessons(task: Task) -> Lessons:
-    """Paint the views and embed the unmasked faces; faces that cannot be read are named."""
+    """Paint the views and embed the unmasked faces; report pictures that cannot be read."""
     recipe, faces = task.recipe, task.faces
     bank = build_bank(
         faces,
@@ -114,13 +114,13 @@ def _lessons(task: Task) -> Lessons:
 def _people(faces: Sequence[TrainingFace], readable: Sequence[TrainingFace]) -> np.ndarray:
     names = sorted(by_person(readable))
     if not names:
-        raise TrainingError("expected readable pictures of named people; none came")
+        raise TrainingError("expected readable labelled pictures; found none")
     number = {name: i for i, name in enumerate(names)}
     return np.array([number.get(face.person, losses.UNLABELLED) for face in faces])
 
 
 def _close_with_metric(network: keras.Model, embed, bank: Bank, ridge: float) -> None:
-    """Multiply the map of mask_metric into the network's last layer."""
+    """Multiply the network's last layer by the map of mask_metric."""
     places = np.flatnonzero(bank.usable)
     places = places[np.unique(np.linspace(0, len(places) - 1, METRIC_FACES).astype(int))]
     plain, *masked = (

@@ -1,4 +1,4 @@
-"""A recipe -> its network with the first weights, compiled."""
+"""Build and compile the network of a recipe, with its initial weights."""
 
 import functools
 from pathlib import Path
@@ -12,10 +12,10 @@ from training.recipes import RECIPES, Recipe
 
 
 def first_weights(recipe: Recipe, models_folder: Path) -> str | Path:
-    """Return where a recipe's first weights are: none, imagenet, package or a file.
+    """Return a recipe's initial weights: "none", "imagenet", "package" or a file.
 
     Raises:
-        TrainingError: they are those of a recipe that has not been trained, or no file.
+        TrainingError: the file does not exist, or the recipe it comes from was not trained yet.
     """
     if recipe.init in ("none", "imagenet", "package"):
         return recipe.init
@@ -24,19 +24,19 @@ def first_weights(recipe: Recipe, models_folder: Path) -> str | Path:
         if path.is_file():
             return path
         raise TrainingError(
-            f"expected first weights at {path}; they are not there; run: python "
-            f"DICTA2021/train_siamese.py --recipe {recipe.init} ..., or begin with --init none"
+            f"expected initial weights at {path}; the file does not exist; run: python "
+            f"DICTA2021/train_siamese.py --recipe {recipe.init} ..., or start with --init none"
         )
     if Path(recipe.init).is_file():
         return Path(recipe.init)
-    raise TrainingError(f"expected a weight file to begin with; {recipe.init} is not there")
+    raise TrainingError(f"expected a file of initial weights; {recipe.init} does not exist")
 
 
 def build_pair_network(recipe: Recipe, models_folder: Path) -> keras.Model:
-    """Build a recipe's pair network, or the dlib network, with its first weights.
+    """Build a recipe's pair network, or the dlib network, with its initial weights.
 
-    A file of features alone, as momentum contrast or another task leaves them, fills these; the
-    head then begins at random.
+    A file may hold weights of the features alone, as momentum contrast or another task writes them;
+    the head then starts with random weights.
 
     Raises:
         TrainingError: see first_weights. WeightFileError: the file is of another network.
@@ -66,4 +66,4 @@ def compile_model(model: keras.Model, recipe: Recipe, loss) -> None:
         "sgd": functools.partial(keras.optimizers.SGD, momentum=0.9),
     }
     model.compile(kinds[recipe.optimizer](rate), loss)
-    model.optimizer.build(model.trainable_variables)  # here, where the scope of the devices is
+    model.optimizer.build(model.trainable_variables)  # here, within the scope of the devices

@@ -4,12 +4,12 @@ from mask_utils.argument_types import job_count, positive
 
 
 def add_machine_options(machine, jobs: str, hosts: bool = False) -> None:
-    """Add the options that say how much of the machine is used, and with how many digits.
+    """Add the options for processes, threads, precision and devices.
 
     Args:
-        machine: a parser, or a group of one.
-        jobs: what --jobs counts.
-        hosts: whether batches can be divided among several hosts too.
+        machine: parser or argument group.
+        jobs: help text of --jobs.
+        hosts: whether batches can also be divided among several hosts.
     """
     machine.add_argument("--jobs", type=job_count, default=-1, help=jobs)
     machine.add_argument("--workers", type=positive, default=2, help="threads that make batches")
@@ -17,7 +17,7 @@ def add_machine_options(machine, jobs: str, hosts: bool = False) -> None:
         "--precision",
         choices=("auto", "float32", "float16", "bfloat16"),
         default="auto",
-        help="auto: half precision where there is a GPU",
+        help="auto: half precision on a GPU, else float32",
     )
     machine.add_argument(
         "--distribute",

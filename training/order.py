@@ -1,4 +1,4 @@
-"""What a training is asked for; no backend is needed to say it."""
+"""What a command asks a training to do; importing it loads no backend."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,13 +7,13 @@ from training.recipes import Recipe
 
 
 class Order(NamedTuple):
-    """What a training is asked for.
+    """What a command asks a training to do.
 
-    name: of the recipe. recipe: with all changes. base_folder: what generate_mask_to_datasets.py
-    wrote. output: the run's folder. models_folder: where trained models are kept and looked for.
-    cache: folder of painted views and of vectors. limit: only the first so many people. jobs:
-    processes that paint views. workers: threads that make batches. precision, distribute: see
-    training.devices. command: as it was typed.
+    name: of the recipe. recipe: with all changes. base_folder: folder that
+    generate_mask_to_datasets.py wrote. output: the run folder. models_folder: where trained models
+    are stored and looked up. cache: folder of painted views and of vectors. limit: use only the
+    first so many people, None for all. jobs: processes that paint views. workers: threads that make
+    batches. precision, distribute: see training.devices. command: the command line as typed.
     """
 
     name: str

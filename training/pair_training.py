@@ -1,4 +1,4 @@
-"""Training on pairs: through a network of two inputs, on its logit or on a distance of features."""
+"""Training on pairs, with a loss on the network's logit or on the distance of its features."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -29,10 +29,10 @@ from training.validation import picture_validation, plain_and_masked, some_pictu
 
 
 def prepare(task: Task) -> Trained:
-    """Build the network of a recipe that trains on pairs, and say where its batches come from.
+    """Build the network of a recipe that trains on pairs, and its batches.
 
     Raises:
-        UserError: first weights or pictures are missing or unusable.
+        UserError: initial weights or pictures are missing or unusable.
     """
     recipe, faces = task.recipe, task.faces
     with task.devices.scope():
@@ -78,12 +78,12 @@ def mine_hard_pairs(
     faces: Sequence[TrainingFace],
     preparation: Preparation,
 ) -> tuple[list[TrainingFace], HardPairs]:
-    """Find each face's hardest partners by the vectors of the first weights, under published masks.
+    """Find each face's hardest partners, by vectors of the current network and published masks.
 
     Args:
         embed: (pictures, batch size) -> vectors.
-        faces: of named people.
-        preparation: of their pictures.
+        faces: labelled faces.
+        preparation: how the network's input is made.
 
     Returns:
         The faces that can be read, and the partners of each of them.

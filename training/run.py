@@ -1,4 +1,4 @@
-"""One training, from a recipe to kept weights: faces, run folder, validation, what defines it."""
+"""One training, from a recipe to stored weights and a description of how they came about."""
 
 import hashlib
 from pathlib import Path
@@ -21,7 +21,7 @@ from training.selection import Selection, choose_faces
 from training.task import Task, Trained
 
 PACKAGES = ("dlib-bin",)
-"""Whose versions are stored, beside those of Keras, NumPy and the backend."""
+"""Packages whose versions are stored besides those of Keras, NumPy and the backend."""
 
 KINDS = {
     "logit": pair_training.prepare,
@@ -29,22 +29,22 @@ KINDS = {
     "distillation": distillation.prepare,
     "momentum": momentum_contrast.prepare,
 }
-"""What prepares a training, by its loss: a Task -> what is trained."""
+"""By loss, the function that prepares a training: Task -> Trained."""
 
 
 def carry_out(order: Order) -> None:
-    """Train, or go on with training, and copy the best weights to the models folder.
+    """Train, or resume a training, and copy the best weights to the models folder.
 
     Raises:
-        UserError: faces or first weights are missing or unusable, or the run's folder is of another
-            training.
+        UserError: faces or initial weights are missing or unusable, or the run folder belongs to
+            another training.
     """
     recipe = order.recipe
     with devices.distributed(order.distribute) as where:
         devices.prepare(order.seed, order.precision)
         if recipe.batch % where.replicas:
             raise UserError(
-                f"expected a batch that {where.replicas} devices can divide; {recipe.batch} came"
+                f"expected a batch that {where.replicas} devices can divide; got {recipe.batch}"
             )
         chosen = choose_faces(recipe, order.base_folder, order.cache, order.limit)
         faces, held_out = chosen.training, chosen.held_out
@@ -64,10 +64,10 @@ def carry_out(order: Order) -> None:
 
 
 def prepare_training(order: Order, chosen: Selection, where: Devices) -> Trained:
-    """Build a recipe's model and say where its batches come from.
+    """Build a recipe's model and its batches.
 
     Raises:
-        UserError: first weights or pictures are missing or unusable.
+        UserError: initial weights or pictures are missing or unusable.
     """
     task = Task(
         order.recipe,
@@ -83,15 +83,15 @@ def prepare_training(order: Order, chosen: Selection, where: Devices) -> Trained
 
 
 def run_epochs(recipe: Recipe) -> int:
-    """Return how often a training is validated; steps beyond the last time are not made."""
+    """Return the number of validations of a training; steps after the last one are not made."""
     return max(1, recipe.steps // recipe.epoch_steps)
 
 
 def run_settings(order: Order, chosen: Selection) -> dict[str, object]:
-    """Return all that decides the result of a training, for its run folder.
+    """Return everything that decides the result of a training, for its run folder.
 
     Raises:
-        TrainingError: first weights are missing.
+        TrainingError: initial weights are missing.
     """
     recipe, overlap = order.recipe, chosen.overlap
     first = first_weights(recipe, order.models_folder)
@@ -124,8 +124,8 @@ def _fit(order: Order, run: Run, where: Devices, trained: Trained) -> None:
         write_file(run.folder / "before.csv", text)
     epochs, steps = run_epochs(recipe), min(recipe.steps, recipe.epoch_steps)
     if chief and epochs * steps != recipe.steps:
-        print(f"{recipe.steps} steps are {epochs} times {steps}, with validations in between, and "
-              f"{recipe.steps - epochs * steps} more, which are not made")  # fmt: skip
+        print(f"{recipe.steps} steps: {epochs} times {steps} are made, each with a validation; the "
+              f"other {recipe.steps - epochs * steps} are not made")  # fmt: skip
     fit(
         trained.model,
         Batches(trained.make, steps, order.workers, where.share),
@@ -140,7 +140,7 @@ def _fit(order: Order, run: Run, where: Devices, trained: Trained) -> None:
 
 
 def _keep(order: Order, run: Run, settings: dict, chosen: Selection) -> None:
-    """Draw the history, and copy the best weights to the models folder with what defines them."""
+    """Draw the history, and copy the best weights with their description to the models folder."""
     recipe, overlap = order.recipe, chosen.overlap
     history = run.history
     best = history[best_epoch(history, "val_eer", "min")]
@@ -150,13 +150,13 @@ def _keep(order: Order, run: Run, settings: dict, chosen: Selection) -> None:
     weights = (run.folder / "best.weights.h5").read_bytes()
     done = (
         f"best of {len(history)} validations: number {int(best['epoch'])}, EER "
-        f"{best['val_eer']:.4f} on people held out; {run.folder}/best.weights.h5, also as {kept}"
+        f"{best['val_eer']:.4f} on people held out; {run.folder}/best.weights.h5, copied to {kept}"
     )
     if kept.is_file():
         if kept.read_bytes() == weights:
-            print(done)  # by an earlier call, whose description stands
+            print(done)  # an earlier call copied and described them
             return
-        print(f"{kept}: another training's weights are replaced; its run folder still holds them")
+        print(f"{kept}: replaces the weights of another training, which its run folder still holds")
     manifest = order.base_folder / "manifest.csv"
     inputs = {f"{order.base_folder.name}/manifest.csv": provenance.sha256(manifest)}
     if settings["init_sha256"]:
@@ -164,7 +164,7 @@ def _keep(order: Order, run: Run, settings: dict, chosen: Selection) -> None:
     people = sum(
         name in overlap.same_name or not _is_picture(name) for name in settings["left_out"]
     )
-    # Names of a dataset's people and pictures stay in the run folder.
+    # Counts only: the names of people and pictures stay in the run folder.
     counts = {"people": people, "pictures": len(settings["left_out"]) - people}
     description = provenance.describe(
         order.command,
@@ -177,14 +177,14 @@ def _keep(order: Order, run: Run, settings: dict, chosen: Selection) -> None:
     description["hardware"] = provenance.hardware()
     description["validation"] = best
     description["seconds"] = sum(row["seconds"] for row in history)
-    # The weights come last: where they stand, all else does.
+    # The weights are written last: if they exist, so does their description.
     provenance.write_meta(kept, description)
     write_file(kept, weights)
     print(done)
 
 
 def _is_picture(name: str) -> bool:
-    """Whether a name of Overlap.near is an unlabelled picture's, not a person's."""
+    """Whether a name in Overlap.near is that of an unlabelled picture, not of a person."""
     return Path(name).suffix.lower() in PICTURE_FORMATS
 
 

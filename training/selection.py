@@ -1,4 +1,4 @@
-"""Who is trained on: the faces of a recipe's datasets, without the people of its test sets."""
+"""Choose the faces to train on: a recipe's datasets, without the people of its test sets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,15 +19,15 @@ from training.faces import TrainingFace, by_person, divide, read_faces
 from training.recipes import Recipe
 
 SAME_PERSON = 0.45
-"""Distance of dlib embeddings below which two pictures may show one person: such a training face
-is taken for one of a test set, and is no rival of another."""
+"""Distance of dlib embeddings below which two faces may show the same person. A training face this
+near to a test face is left out; two training faces this near are not rivals in distillation."""
 
 
 class Overlap(NamedTuple):
     """People of the training set who may be in a test set.
 
-    same_name: people found there by name (dataset folders write names alike). near: distance by
-    person, or by place for faces of nobody, to the nearest test face, below the limit.
+    same_name: people with the name of a test person (datasets spell names alike). near: distance to
+    the nearest test face, where it is below the limit, by person, or by place for unlabelled faces.
     """
 
     same_name: list[str]
@@ -44,18 +44,17 @@ def identity_overlap(
     """Look for people of the training set in a test set, by name and by embedding.
 
     Args:
-        training: float32 (d,) by person (their mean vector) or by place: embeddings of unmasked
-            faces.
-        names: of the training people, dataset in front ("celeba/123").
+        training: embeddings of unmasked faces, float32 (d,), by person (their mean) or by place.
+        names: of the training people, after their dataset ("celeba/123").
         test: float32 (n, d), embeddings of the test set's unmasked faces.
-        test_names: of the test people, likewise.
-        limit: Euclidean distance below which two are taken for the same person.
+        test_names: of the test people, in the same form.
+        limit: Euclidean distance below which two faces may show the same person.
 
     Returns:
         Who may be in both, nearest first.
     """
     known = {_plain_name(name) for name in test_names} - {""}
-    # Numbers name nobody outside their own dataset.
+    # A number stands for a person within its own dataset only.
     same = sorted(
         name for name in names if _plain_name(name) in known and not _plain_name(name).isdecimal()
     )
@@ -78,7 +77,7 @@ def embed_plain(faces: Sequence[TrainingFace], cache: Path, alignment: str = "A"
     Args:
         faces: to embed.
         cache: folder of vectors.
-        alignment: see alignment.known_face_chip.
+        alignment: see face_models.alignment.known_face_chip.
     """
 
     def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
@@ -97,7 +96,7 @@ def embed_plain(faces: Sequence[TrainingFace], cache: Path, alignment: str = "A"
 def find_overlap(
     faces: Sequence[TrainingFace], tests: Sequence[TrainingFace], cache: Path
 ) -> Overlap:
-    """Look for training people in test sets by name and by dlib's embeddings of unmasked faces."""
+    """Look for training people in test sets, by name and by dlib's embeddings of unmasked faces."""
     found, known = embed_plain(faces, cache), embed_plain(tests, cache)
     rows: dict[str, list[int]] = {}
     for face, row in zip(faces, found.rows, strict=True):
@@ -118,13 +117,13 @@ class Selection(NamedTuple):
 def choose_faces(
     recipe: Recipe, base_folder: Path, cache: Path, limit: int | None = None
 ) -> Selection:
-    """Choose whom a recipe trains on.
+    """Choose the faces that a recipe trains on.
 
     Args:
         recipe: names the datasets.
-        base_folder: what generate_mask_to_datasets.py wrote.
+        base_folder: folder that generate_mask_to_datasets.py wrote.
         cache: folder of vectors.
-        limit: only the first so many people.
+        limit: use only the first so many people, None for all.
 
     Raises:
         UserError: datasets or people are missing.

@@ -1,4 +1,4 @@
-"""The interface of the kinds of training: what each is given, and what each gives back."""
+"""The interface of the kinds of training: what each one is given, and what it returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +12,12 @@ from training.recipes import Recipe
 
 
 class Task(NamedTuple):
-    """What a training is given.
+    """What a kind of training is given.
 
-    recipe: everything that decides the result but the seed and the faces. faces: to train on.
-    held_out: faces of the people held out for validation. models_folder: where first weights are.
-    cache: folder of painted views and of vectors. jobs: processes that paint views. devices: where
-    it is trained.
+    recipe: everything that decides the result except the seed and the faces. faces: to train on.
+    held_out: faces of the people held out for validation. models_folder: where initial weights are
+    looked up. cache: folder of painted views and of vectors. jobs: processes that paint views.
+    devices: the devices to train on.
     """
 
     recipe: Recipe
@@ -31,10 +31,11 @@ class Task(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What is trained and how.
+    """What a kind of training returns.
 
-    model: compiled. make: (epoch, step) -> batch. before: figures of the first weights by name.
-    validate: those of what is kept of the model as it is. save: writes that to a path.
+    model: compiled. make: (epoch, step) -> batch. before: returns figures of the initial weights by
+    name. validate: returns those of the weights that would be kept of the current model. save:
+    writes these weights to a path.
     """
 
     model: keras.Model

@@ -1,4 +1,4 @@
-"""How good a network is on people it was not trained on: EER, TAR, the right one out of twenty."""
+"""Validation on people that a network was not trained on: EER, TAR and 20-way identification."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,18 +19,18 @@ VALIDATION_PICTURES = 500
 def verification_figures(
     references: np.ndarray, probes: np.ndarray, people: np.ndarray, seed: int = 0
 ) -> dict[str, float]:
-    """Compare every unmasked picture with every masked one, but for the mask of the same picture.
+    """Compare every unmasked picture with every masked one, except with its own masked copy.
 
     Args:
         references: float32 (n, d), vectors of unmasked pictures.
         probes: float32 (n, d), vectors of the same pictures masked, in the same order.
-        people: (n,) whose pictures they are; at least two people, one of them with two pictures.
-        seed: draws the candidates of the 20-way check.
+        people: (n,), person in each picture; at least two people, one of them with two pictures.
+        seed: of the draw of candidates for rank1.
 
     Returns:
         eer: exact equal error rate. tar: share of genuine comparisons accepted at an FMR of at most
-        1 %. rank1: share of masked pictures whose owner is the nearest of at most 20 unmasked
-        pictures of different people, the owner's being another photograph.
+        1 %. rank1: share of masked pictures that are nearer to another, unmasked photograph of the
+        same person than to the unmasked pictures of up to 19 other people, one of each.
 
     Source: ISO/IEC 19795-1; N-way one-shot check of Koch et al. 2015, Siamese neural networks.
     """
@@ -71,7 +71,7 @@ def _rank1(distances: np.ndarray, people: np.ndarray, seed: int) -> float:
 def some_pictures(
     held_out: Mapping[str, list[TrainingFace]], most: int = VALIDATION_PICTURES
 ) -> list[TrainingFace]:
-    """Return at most so many held-out faces, an equal share of each person's first ones."""
+    """Return about `most` held-out faces: the first few of each person, two or more."""
     share = max(2, most // len(held_out))
     return [face for person in held_out.values() for face in person[:share]]
 
@@ -81,12 +81,12 @@ def picture_validation(
     faces: Sequence[TrainingFace],
     preparation: Preparation,
 ) -> Callable[[], dict[str, float]]:
-    """Return what gives the figures of a network on held-out faces, published masks.
+    """Return a function that validates a network on held-out faces, with the published masks.
 
     Args:
         embed: (pictures, batch size) -> vectors.
         faces: held out; those that cannot be read or found again are left out.
-        preparation: of its pictures.
+        preparation: how the network's input is made.
     """
     plain, masked, people = [], [], []
     for face in faces:
@@ -109,7 +109,7 @@ def picture_validation(
 
 
 def plain_and_masked(face: TrainingFace, preparation: Preparation) -> tuple[np.ndarray, np.ndarray]:
-    """A face's picture prepared as it is and under the published mask.
+    """Prepare a face's picture without a mask and with the published one.
 
     Raises:
         PictureError, NoFaceError: it cannot be read, or a face is needed and not found.
@@ -125,9 +125,9 @@ def chip_validation(
     faces: Sequence[TrainingFace],
     alignments: Sequence[str] = ("found",),
 ) -> Callable[[], dict[str, float]]:
-    """Return what gives the figures of a dlib network on held-out faces, for each alignment.
+    """Return a function that validates a dlib network on held-out faces, for each alignment.
 
-    val_eer is the mean over the alignments; masks are the published ones.
+    Masks are the published ones; val_eer is the mean over the alignments.
     """
     chips, people = {name: [] for name in ("plain", *alignments)}, []
     for face in faces:
@@ -157,9 +157,9 @@ def chip_validation(
 
 
 def _check_held_out(people: Sequence[str]) -> None:
-    """Refuse held-out faces of which no error rate can be had; unreadable ones are gone already."""
+    """Refuse readable held-out faces that are too few for an error rate."""
     if len(set(people)) < 2 or len(set(people)) == len(people):
         raise TrainingError(
-            "expected readable pictures of two people held out, two of one of them; "
-            f"{len(people)} pictures of {len(set(people))} people came"
+            "expected readable held-out pictures of two people or more, with two of one person; "
+            f"got {len(people)} pictures of {len(set(people))} people"
         )

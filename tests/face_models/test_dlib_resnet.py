@@ -56,8 +56,8 @@ def test_every_layer_belongs_to_a_stage(network):
 
 def test_frozen_stages_are_not_trained():
     network = dlib_resnet.dlib_network("none")
-    # 29 convolutions with kernel and bias, one dense kernel; 15 of the convolutions stand in the
-    # stem and the 3 + 4 blocks of 32 and 64 filters.
+    # 29 convolutions with kernel and bias, one dense kernel; 15 of the convolutions are in the stem
+    # and in the 3 + 4 blocks of 32 and 64 filters.
     assert len(network.trainable_variables) == 59
     dlib_resnet.freeze_stages(network, 8)
     assert len(network.trainable_variables) == 59 - 2 * 15
@@ -92,7 +92,7 @@ def test_damaged_files_are_refused(tmp_path):
     }
     for name, data in cases.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(WeightFileError, match=f"{name}: expected dlib_face_") as refused:
+        with pytest.raises(WeightFileError, match=f"{name}: expected a complete dlib_") as refused:
             dlib_file.read_dat(tmp_path / name)
         assert "\n" not in str(refused.value)
     with pytest.raises(WeightFileError, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""What training minimises, against constants and against the formulas spelled out in NumPy."""
+"""Losses, against constants and against their formulas written out in NumPy."""
 
 import math
 
@@ -55,7 +55,7 @@ def test_distillation_alone_is_the_squared_distance():
     assert values(loss, targets, students).tolist() == [1, 4]
 
 
-def test_identity_term_by_hand_and_nobody_has_none():
+def test_identity_term_by_hand_and_unlabelled_faces_have_none():
     loss = distillation_loss(FACES, PEOPLE, identity=0.5, rivals=0, sharpness=1)
     targets = np.array([[0, 0, 0], [0, 0, UNLABELLED], [0, 0, 1]], np.float32)
     students = np.array([[1, 0], [1, 0], [0, 0]], np.float32)
@@ -82,7 +82,7 @@ def test_rivals_term_by_hand():
     ("other", "person", "is_rival"),
     [
         ([2, 0], 1, False),  # another picture of the person
-        ([0.44, 0], UNLABELLED, False),  # so near that it may be the same person
+        ([0.44, 0], UNLABELLED, False),  # near enough to be the same person
         ([0.46, 0], UNLABELLED, True),
         ([2, 0], UNLABELLED, True),
         ([2, 0], 0, True),
@@ -107,7 +107,7 @@ def softmax_entropy(logits: np.ndarray, at: int) -> float:
 
 
 def test_distillation_against_numpy():
-    """Loops over the formula of the docstring, with repeats, people and nobody."""
+    """The docstring's formula in loops, with repeated, labelled and unlabelled faces."""
     generator = np.random.default_rng(5)
     faces = generator.normal(size=(9, 4)).astype(np.float32)
     faces[5] = faces[2]  # the same picture again
