@@ -45,43 +45,58 @@ def is_regular_file(path: str | Path) -> bool:
 
 
 @contextlib.contextmanager
-def whole_file(
-    path: Path, temporary_folder: Path | None = None, buffering: int = -1
-) -> Iterator[BinaryIO]:
+def whole_file(path: Path, temporary_folder: Path | None = None) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name only when the block ends without an error.
 
     Args:
         path: the file; a missing folder is created; an older file of that name is replaced.
         temporary_folder: where the incomplete file lies, on the same file system (default: beside
             the file).
-        buffering: as for open().
 
     Raises:
         OSError: the file cannot be written.
     """
-    # Plain strings: a batch writes a file for every picture, and Path objects cost as much.
-    name = os.fspath(path)
-    folder = os.path.dirname(name) or "."
-    temporary = os.path.join(temporary_folder or folder, f".{uuid.uuid4().hex}.partial")
-    if not os.path.isdir(folder):
-        os.makedirs(folder, exist_ok=True)
+    name, temporary = _begin(path, temporary_folder)
     try:
-        with open(temporary, "xb", buffering) as file:
+        with open(temporary, "xb") as file:
             yield file
         os.replace(temporary, name)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        _remove(temporary)
         raise
 
 
-def write_file(path: Path, data: bytes | str, temporary_folder: Path | None = None) -> None:
+def write_file(
+    path: str | Path, data: bytes | str, temporary_folder: str | Path | None = None
+) -> None:
     """Write a complete file, text as UTF-8; see whole_file."""
-    with whole_file(path, temporary_folder, buffering=0) as file:
-        write_all(
-            file.fileno(),
-            data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data,
-        )
+    name, temporary = _begin(path, temporary_folder)
+    data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    try:
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            write_all(file, data)
+        finally:
+            os.close(file)
+        os.replace(temporary, name)
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+def _begin(path: str | Path, temporary_folder: str | Path | None) -> tuple[str, str]:
+    """Make a file's folder; return its name and that of the incomplete file."""
+    # Plain strings: a batch writes a file for every picture, and Path objects cost as much.
+    name = os.fspath(path)
+    folder = os.path.dirname(name) or "."
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
+    return name, f"{temporary_folder or folder}/.{uuid.uuid4().hex}.partial"
+
+
+def _remove(temporary: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
 
 
 def write_all(file: int, data: bytes) -> None:

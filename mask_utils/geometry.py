@@ -9,8 +9,13 @@ import numpy as np
 
 MASK_TYPES = ("a", "b", "c", "d", "e", "f")
 
-_JAW = slice(1, 16)
-_LOWER_NOSE = [35, 34, 33, 32, 31]
+_JAW = range(1, 16)
+_POLYGONS = {
+    "a": [*_JAW, 42, 27, 39],
+    "c": [*_JAW, 29],
+    "e": [*_JAW, 35, 34, 33, 32, 31],
+}
+"""Landmarks at the corners of the polygons; those of type a see mask_outline."""
 
 
 class Polygon(NamedTuple):
@@ -47,17 +52,14 @@ def mask_outline(landmarks: np.ndarray, mask_type: str = "a") -> Polygon | Ellip
     points = np.asarray(landmarks)
     if points.shape != (68, 2):
         raise ValueError(f"expected landmarks of shape (68, 2); {points.shape} came")
-    if not np.isfinite(points).all():
+    if points.dtype.kind != "i" and not np.isfinite(points).all():
         raise ValueError("expected finite landmarks; NaN or infinite coordinates came")
     x, y = points[:, 0], points[:, 1]
-    jaw = points[_JAW]
-    if mask_type == "a":
-        top = np.array([(x[42], y[15]), points[27], (x[39], y[1])])
-        return Polygon(np.concatenate([jaw, top]).astype(np.int32))
-    if mask_type == "c":
-        return Polygon(np.concatenate([jaw, points[29:30]]).astype(np.int32))
-    if mask_type == "e":
-        return Polygon(np.concatenate([jaw, points[_LOWER_NOSE]]).astype(np.int32))
+    if mask_type in _POLYGONS:
+        polygon = points[_POLYGONS[mask_type]].astype(np.int32)
+        if mask_type == "a":  # its upper corners: as high as the ends of the jaw, below the eyes
+            polygon[[-3, -1], 1] = y[[15, 1]]
+        return Polygon(polygon)
     if mask_type == "b":
         return _ellipse(x, y, (y[27] + y[28]) / 2)
     if mask_type == "d":

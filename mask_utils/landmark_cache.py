@@ -1,5 +1,6 @@
 """Landmarks found once are kept: by the picture's content and the detector's settings."""
 
+import bisect
 import functools
 import os
 import weakref
@@ -98,15 +99,16 @@ class _Index:
                     starts.append(start)
                     lengths.append(len(line))
                 start += len(line)
-        order = np.argsort(np.array(hashes, np.int64), kind="stable")
+        order = np.argsort(np.frombuffer(hashes, np.int64), kind="stable")
         self.hashes, self.starts, self.lengths = (
-            np.array(values, np.int64)[order] for values in (hashes, starts, lengths)
+            array("q", np.frombuffer(values, np.int64)[order].tobytes())
+            for values in (hashes, starts, lengths)
         )
 
     def find(self, sha256: str) -> dict[str, str] | None:
         """Return the last row of a picture, or None."""
         wanted = hash(sha256.encode())
-        at = self.hashes.searchsorted(wanted, "right") - 1
+        at = bisect.bisect(self.hashes, wanted) - 1
         if at < 0 or self.hashes[at] != wanted:
             return None
         fields = decode_row(os.pread(self.file, self.lengths[at], self.starts[at]))

@@ -5,7 +5,8 @@ Fields of several faces are separated by semicolons, the numbers of one by space
 
 import csv
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,11 @@ def split_faces(boxes: str, landmarks: str, scores: str, points: str) -> tuple[F
     Raises:
         ValueError: a field is malformed, or there are more boxes than landmarks, or fewer.
     """
-    return tuple(
-        _faces(
-            [tuple(map(int, box.split())) for box in boxes.split(";") if box],
-            [parse_landmarks(text) for text in landmarks.split(";") if text],
-            scores,
-            points,
-        )
+    return _faces(
+        [tuple(map(int, box.split())) for box in boxes.split(";") if box],
+        [parse_landmarks(text) for text in landmarks.split(";") if text],
+        scores,
+        points,
     )
 
 
@@ -41,21 +40,17 @@ def _faces(
     landmarks: Sequence[np.ndarray],
     scores: str,
     points: str,
-) -> Iterator[Face]:
-    known_scores = [float(text) if text else None for text in scores.split(";")]
-    known_points = [parse_points(text) if text else None for text in points.split(";")]
-    for i, (box, face) in enumerate(zip(boxes, landmarks, strict=True)):
-        yield Face(
-            box,
-            face,
-            known_points[i] if i < len(known_points) else None,
-            known_scores[i] if i < len(known_scores) else None,
-        )
+) -> tuple[Face, ...]:
+    none = [None] * len(boxes)
+    known_points = [parse_points(text) if text else None for text in points.split(";")] + none
+    known_scores = [float(text) if text else None for text in scores.split(";")] + none
+    pairs = enumerate(zip(boxes, landmarks, strict=True))
+    return tuple([Face(box, marks, known_points[i], known_scores[i]) for i, (box, marks) in pairs])
 
 
 def join_faces(faces: Iterable[Face], field: str) -> str:
-    """Return one field of some faces as text, a face an entry, separated by ;."""
-    return ";".join(_FORMATS[field](getattr(face, field)) for face in faces)
+    """Return one field of some faces as text: an entry for each, separated by semicolons."""
+    return ";".join([_FORMATS[field](getattr(face, field)) for face in faces])
 
 
 def _format_score(score: float | None) -> str:
@@ -63,7 +58,7 @@ def _format_score(score: float | None) -> str:
 
 
 def _format_points(points: np.ndarray | None) -> str:
-    return "" if points is None else " ".join(f"{value:.2f}" for value in points.ravel().tolist())
+    return "" if points is None else _FIVE_POINTS.format(*points.ravel().tolist())
 
 
 def parse_points(text: str) -> np.ndarray:
@@ -80,9 +75,10 @@ def parse_points(text: str) -> np.ndarray:
 
 def format_landmarks(landmarks: np.ndarray) -> str:
     """Return 68 points as text: x0 y0 x1 y1 ..., separated by spaces."""
-    return " ".join(map(str, np.asarray(landmarks).ravel().tolist()))
+    return str(np.asarray(landmarks).ravel().tolist())[1:-1].replace(",", "")
 
 
+_FIVE_POINTS = " ".join(["{:.2f}"] * 10)
 _FORMATS = {
     "box": lambda box: " ".join(map(str, box)),
     "score": _format_score,
@@ -91,12 +87,17 @@ _FORMATS = {
 }
 
 
+_WHOLE_LANDMARKS = re.compile(r"(?:-?[0-9]{1,9} ){135}-?[0-9]{1,9}")
+
+
 def parse_landmarks(text: str) -> np.ndarray:
     """Return the (68, 2) points of such a text, int32 where all are whole, else float64.
 
     Raises:
         ValueError: not 136 finite numbers.
     """
+    if _WHOLE_LANDMARKS.fullmatch(text):  # as all that were found here: three times as fast
+        return np.fromstring(text, np.int32, sep=" ").reshape(68, 2)
     words = text.split()
     if len(words) != 136:
         raise ValueError(f"expected 136 numbers (x0 y0 ... x67 y67); {len(words)} came")

@@ -1,5 +1,7 @@
 """Paints the outline of a mask on a picture, flat or as drawn cloth."""
 
+import functools
+
 import cv2
 import numpy as np
 from PIL import ImageColor
@@ -11,6 +13,7 @@ STYLES = ("flat", "surgical", "cloth")
 """flat is painted here; the other two are cloth that mask_utils.texture draws."""
 
 
+@functools.lru_cache
 def parse_color(text: str) -> Color:
     """Return the RGB values (0-255) of a colour name (CSS) or #hex notation.
 
