@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if folder is None:
         return 2
     from reproduction.figures import save
-    from verification import figures  # matplotlib: only once there is something to draw
+    from verification import figures  # loads matplotlib, only once there is something to draw
 
     failed = False
     for dataset in arguments.dataset or score_tables.DATASETS:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         title = f"CP1 on {dataset}"
         figures = {"far_frr": figures.draw_error_rates(scores, title, [SIGMOID])}
-        # Where no similarity makes an error there is no curve to draw.
+        # If no similarity makes an error, there is no curve to draw.
         if arguments.det and any(metrics.equal_error_rate(*pair).eer for pair in scores.values()):
             figures["det_similarities"] = figures.draw_det(scores, title)
         flags = ["--det"] * arguments.det
