@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         title = f"CP1 on {dataset}"
         figures = {"far_frr": draw_error_rates(scores, title, [SIGMOID])}
-        # Where no similarity makes an error there is no curve to draw.
+        # If no similarity makes an error, there is no curve to draw.
         if arguments.det and any(metrics.equal_error_rate(*pair).eer for pair in scores.values()):
             figures["det_similarities"] = draw_det(scores, title)
         flags = ["--det"] * arguments.det

@@ -1,8 +1,8 @@
 """Draw the paper's network: two pictures, one ResNet50 with shared weights, the Siamese head.
 
 DICTA2021, the figure of the architecture. Every number in it is read from the network that
-`face_models.siamese` builds; none is typed. Run time: 12 s on 2 CPU cores, most of it the
-start of Keras. Expected: DICTA2021/graphs/siamese_network.png, the figure of the README.
+`face_models.siamese` builds. Run time: 12 s on 2 CPU cores, most of it the start of Keras.
+Expected: DICTA2021/graphs/siamese_network.png, the figure of the README.
 
     python DICTA2021/draw_network.py
 """
@@ -25,7 +25,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--output",
         type=Path,
         default=GRAPHS,
-        help="folder of the figure (default: DICTA2021/graphs)",
+        help="folder for the figure (default: DICTA2021/graphs)",
     )
     parser.add_argument("--pdf", action="store_true", help="also write the figure as PDF")
     return parser.parse_args(argv)
@@ -33,7 +33,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def write_figure(arguments: argparse.Namespace) -> int:
     """Draw and write the figure as the command line says."""
-    from DICTA2021.network_figure import draw, read_numbers  # Keras, which --help does not wait for
+    from DICTA2021.network_figure import draw, read_numbers  # loads Keras, not needed for --help
 
     figure = draw(read_numbers())
     for kind in ("png", "pdf") if arguments.pdf else ("png",):

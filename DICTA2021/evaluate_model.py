@@ -1,13 +1,13 @@
-"""Score lists of pairs with a model of yours, or one of this repository, and print its error rates.
+"""Score lists of pairs with your model, or one of this repository, and print its error rates.
 
-DICTA2021's verification test, exact protocol. Any list that generate_pairs.py wrote, or a published
-one. The model is one of
-  --models dlib ...      a network of this repository or a published checkpoint
-  --keras FILE.keras     your own: a picture (height, width, 3) -> a vector
-  --embeddings FILE.csv  vectors you have: columns picture (path below the dataset's folder), then
-                         one column a dimension
-Results: <name>.csv, .md and .meta.json, and ROC and DET figures. The first scoring of 1,200 LFW
-pairs with dlib takes about 20 s on 2 cores, a second one 6 s, out of the cache of vectors.
+DICTA2021's verification test under the exact protocol, on any list of pairs from generate_pairs.py
+or a published one. Models are given by
+  --models dlib ...      networks of this repository or published checkpoints
+  --keras FILE.keras     your own model: a picture (height, width, 3) -> a vector
+  --embeddings FILE.csv  your own vectors: a column picture (path below the dataset's folder), then
+                         one column per dimension
+Results: <name>.csv, .md and .meta.json, and ROC and DET figures. Scoring 1,200 LFW pairs with dlib
+takes about 20 s on 2 cores; the second time, with the cache of vectors, 6 s.
 """
 
 import argparse
@@ -39,11 +39,11 @@ from reproduction.published import Comparisons
 from verification import metrics
 
 HERE = Path(__file__).resolve().parent
-CURVES = 14  # as many as a figure's legend shows beside it
+CURVES = 14  # as many as fit into the legend beside a figure
 
 
 class Result(NamedTuple):
-    """One line of the table: a list of pairs under one model. Rates are of the exact protocol."""
+    """One row of the table: a list of pairs scored by one model, under the exact protocol."""
 
     pairs: str
     dataset: str
@@ -74,31 +74,31 @@ def evaluate(
 
     Args:
         scorer: gives the scores of pairs.
-        model: how the table calls it.
+        model: its name in the table.
         lists: folder of the pair lists.
         dataset: its name.
-        limit: only the first pairs that can be compared, or None.
+        limit: number of pairs to use, the first ones that can be compared; None for all.
         seed: of the bootstrap over subjects.
         base_folder: of the datasets.
 
     Returns:
-        The line of the table, and the completed comparisons. FTE is the share of the distinct
-        pictures of the protocol that gave no vector (no face found, no mask painted), FTA the share
-        of its pairs that were never compared.
+        The row of the table, and the completed comparisons. FTE is the share of the protocol's
+        distinct pictures that gave no vector (no face found, no mask painted), FTA the share of its
+        pairs that were never compared.
 
-        Where too few pairs could be compared, error rates are NaN and the reason is printed.
+        If too few pairs could be compared, error rates are NaN and the reason is printed.
 
     Raises:
-        UserError: a missing or malformed list.
+        UserError: a list is missing or malformed.
     """
     listed, labelled = read_lists(lists, dataset, base_folder)
     unlabelled = [pair for pair in listed if pair not in labelled]
     if unlabelled:
-        raise UserError(f"{dataset}: expected a label for {' '.join(unlabelled[0])!r}; none came")
+        raise UserError(f"{dataset}: expected a label for {' '.join(unlabelled[0])!r}; found none")
     attempts = list(labelled)
     if limit is not None:
         listed = listed[:limit]
-        # Pairs listed after the last one looked at were not attempted.
+        # Pairs after the last one to be scored were not attempted.
         attempts = attempts[: attempts.index(listed[-1]) + 1]
     scored = scorer(listed, dataset, f"{lists}/{dataset}")
     done = np.flatnonzero(np.isfinite(scored.scores))
@@ -154,7 +154,7 @@ def write_results(
 ) -> None:
     """Print the table and write it with its figures: <stem>.csv, .md, .meta.json, _roc, _det.
 
-    Where there are more curves than one figure holds, the others follow in <stem>_roc_2 and so on.
+    If there are more curves than fit into one figure, the others go to <stem>_roc_2 and so on.
     """
     from reproduction import figures
     from verification.figures import draw_det, draw_roc
@@ -190,7 +190,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--models dlib masked_dlib --output results --name my_test",
     )
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="datasets as masked, or as they are"
+        "--base_folder", type=Path, required=True, help="folder of the datasets, masked or original"
     )
     parser.add_argument(
         "--pairs", type=Path, nargs="+", required=True, help="folders of pair lists"
@@ -204,22 +204,30 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         nargs="+",
         choices=ALIGNMENTS,
         default=["found"],
-        help="of dlib's chips: found by five points of the picture as it is; A by the unmasked "
-        "picture's landmarks; B by those predicted on the picture itself in the unmasked picture's "
-        "box; whole: none (default: found)",
+        help="what dlib's chips are cut by; found: five points found on the picture as it is; A: "
+        "landmarks of the unmasked picture; B: landmarks predicted on the picture itself in the "
+        "unmasked picture's box; whole: nothing, pictures are only resized (default: found)",
     )
     parser.add_argument(
         "--scaling",
         choices=tuple(SCALINGS),
         default="1",
-        help="what --keras takes: pixels 0-255, 0-1 or -1 to 1 (default: 1)",
+        help="pixels that the --keras model takes: 255: 0 to 255; 1: 0 to 1; centred: -1 to 1 "
+        "(default: 1)",
     )
     parser.add_argument(
-        "--similarity", choices=SIMILARITIES, default="distance", help="of your own vectors"
+        "--similarity",
+        choices=SIMILARITIES,
+        default="distance",
+        help="of the vectors of --keras and --embeddings (default: distance)",
     )
     add_model_options(parser)
-    parser.add_argument("--output", type=Path, default=HERE / "results", help="for the results")
-    parser.add_argument("--name", default="evaluation", help="of the results (default: evaluation)")
+    parser.add_argument(
+        "--output", type=Path, default=HERE / "results", help="folder for the results"
+    )
+    parser.add_argument(
+        "--name", default="evaluation", help="name of the results (default: evaluation)"
+    )
     arguments = parser.parse_args(argv)
     if not (arguments.models or arguments.keras or arguments.embeddings):
         parser.error("name a model: --models, --keras or --embeddings")

@@ -37,7 +37,7 @@ TITLES = {
     "300,000 of 32 (results/EX1_from_scratch.csv)",
     "rmfrd_dlib": "Real masks with HOG, which detects faces in hardly any pair",
 }
-"""What each result was computed on, by its name in results/."""
+"""What each result was computed on, by name in results/."""
 
 MAIN = ("lfw_official_found", "rmfrd_found")
 TRAINED, BASELINE = "masked_dlib found mirrored", "dlib found mirrored"
@@ -84,7 +84,7 @@ def read_result(name: str, folder: Path) -> Result:
 
 
 def provenance_line(meta: dict) -> str:
-    """Command, hardware and code of a result, as a line of Markdown."""
+    """Return command, hardware and code of a result, as a line of Markdown."""
     code = meta.get("code", {})
     commit = (code.get("commit") or "")[:7] or "unknown"
     changed = " with changes" if code.get("dirty") else ""
@@ -93,13 +93,13 @@ def provenance_line(meta: dict) -> str:
 
 
 def cells(row: dict[str, str], columns: Sequence[str]) -> list[str]:
-    """One row of text: the EER carries its 95 % interval."""
+    """Return one row as text, the EER with its 95 % interval."""
     interval = f"{row['EER']} [{row['low']}, {row['high']}]"
     return [interval if column == "EER" else row[column] for column in columns]
 
 
 def detailed(results: dict[str, Result]) -> str:
-    """Every result in full, as Markdown."""
+    """Return every result in full, as Markdown."""
     parts = []
     for name, result in results.items():
         columns = ("pairs", "model", *COLUMNS, FAILURES)
@@ -110,7 +110,7 @@ def detailed(results: dict[str, Result]) -> str:
 
 
 def overview(results: dict[str, Result]) -> str:
-    """The main results, one line a list and matcher that gave an error rate, as Markdown."""
+    """Return the main results as Markdown, one row per list and matcher with an error rate."""
     columns = ("dataset", "pairs", "model", "EER", "FTE", "FTA", FAILURES)
     rows = [cells(row, columns) for name in MAIN for row in results[name].rows if row["EER"] != "–"]
     header = ["dataset", "mask on", "model", "EER [95 %]", "FTE", "FTA", "failures as non-matches"]
@@ -182,7 +182,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         default=HERE / "results",
         metavar="FOLDER",
-        help="what evaluate_model.py wrote (default: results/ beside this script)",
+        help="folder of evaluate_model.py's results (default: results/ beside this script)",
     )
     parser.add_argument(
         "--output",
@@ -195,7 +195,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fill the files; 0 done, 2 a result or every pair of markers is missing."""
+    """Fill the files; 0 done, 2 a result is missing, or no file has the markers."""
     arguments = parse_arguments(argv)
     results = {name: read_result(name, arguments.results) for name in TITLES}
     folder = arguments.output / "DICTA2021"
@@ -218,7 +218,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(str(error)) from None
     if not done:
         names = " or ".join(map(str, filled))
-        raise UserError(f"expected <!-- run-here:begin --> and <!-- run-here:end --> in {names}")
+        raise UserError(
+            f"expected the markers <!-- run-here:begin --> and <!-- run-here:end --> in {names}"
+        )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The models that can be compared by name, and where their weights are."""
+"""The models that commands know by name, and where their weights are."""
 
 import os
 import shlex
@@ -14,8 +14,8 @@ class Matcher(NamedTuple):
     """A published or packaged model.
 
     network: its architecture, one of face_models.networks.NETWORK_NAMES.
-    weights: its weight file (or folder of files) below the models folder; "" where a package or
-        this repository brings it.
+    weights: its weight file (or folder of files) below the models folder; "" if the file comes with
+        an installed package.
     similarity: distance (of pooled features), or head (the network's own decision).
     """
 
@@ -36,25 +36,25 @@ MATCHERS = {
     "dlib": Matcher("dlib", ""),
     "masked_dlib": Matcher("dlib", "masked_dlib.weights.h5"),
 }
-"""By the name of their score folder; dlib comes with the package of face models, masked_dlib with
-this repository."""
+"""By the name of their score folder; dlib comes with the package of face recognition models,
+masked_dlib with this repository."""
 
 OWN_MODELS = Path(__file__).resolve().parent / "models"
-"""Weights that this repository brings, taken where the models folder has none of that name."""
+"""Weights that come with this repository, used if the models folder has none of that name."""
 
 
 class MissingError(UserError):
-    """A weight file, dataset or list that is not there; the message names what brings it."""
+    """A weight file, dataset or list is missing; the message says how to get it."""
 
 
 def run_hint(script: str, *words: object) -> str:
-    """The command that brings what is missing, as it is typed from the current folder."""
+    """Return the command that makes or downloads what is missing, to run in the current folder."""
     place = os.path.relpath(provenance.REPOSITORY / script)
     return "run: " + shlex.join(["python", place, *map(str, words)])
 
 
 def masking_hint(masked_folder: Path, dataset: str | None = None) -> str:
-    """The command that masks datasets into a folder, for a source folder called data."""
+    """Return the command that masks datasets into a folder; their own folder is called data."""
     words = ["--datasets", dataset] if dataset else []
     return run_hint(
         "generate_mask_to_datasets.py",
@@ -64,10 +64,13 @@ def masking_hint(masked_folder: Path, dataset: str | None = None) -> str:
 
 
 def weight_file(name: str, models_folder: Path) -> Path | None:
-    """Return the weight file of a matcher: the converted one where it stands beside, or published.
+    """Return the weight file of a matcher, the converted one if there is one, else the published.
+
+    Returns:
+        The path, or None if the file comes with an installed package.
 
     Raises:
-        MissingError: there is none.
+        MissingError: there is no such file.
     """
     matcher = MATCHERS[name]
     if not matcher.weights:
@@ -78,7 +81,7 @@ def weight_file(name: str, models_folder: Path) -> Path | None:
         if path.exists():
             return path
     raise MissingError(
-        f"{name}: expected its weights at {published}; they are not there; "
+        f"{name}: expected its weights at {published}; they do not exist; "
         + _weights_hint(models_folder)
     )
 

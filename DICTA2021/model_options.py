@@ -1,4 +1,4 @@
-"""The options that say how pictures become vectors, of every command that scores models."""
+"""Options of all commands that score models: how pictures become vectors."""
 
 import argparse
 from pathlib import Path
@@ -18,10 +18,10 @@ class Options(NamedTuple):
     """How pictures become vectors.
 
     preprocessing: published or corrected (pair networks). crop_margin: None for whole pictures, or
-    the margin around the face. alignment: of dlib's chips. detector, faces: what finds a face where
-    one is looked for, and whether the largest or the central one is taken. mirror: whether a vector
-    is the mean of a picture's and its mirror image's; None: as the matcher has it. batch_size:
-    pictures a call. cache: folder of vectors, or None.
+    the margin around the face. alignment: of dlib's chips. detector: finds faces where they are not
+    known. faces: which face is taken then, largest or central. mirror: whether a vector is the mean
+    of those of a picture and its mirror image, or None for the matcher's default. batch_size:
+    pictures per call of the network. cache: folder of the cache of vectors, or None.
     """
 
     preprocessing: str = "published"
@@ -35,51 +35,53 @@ class Options(NamedTuple):
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how pictures become vectors, and where weights lie."""
+    """Add the options that say how pictures become vectors, and where weights are."""
     parser.add_argument(
         "--models_folder",
         type=Path,
         default=provenance.REPOSITORY / "data" / "published" / "models",
-        help="published weight files (default: ../data/published/models)",
+        help="folder of published weight files (default: ../data/published/models)",
     )
     parser.add_argument(
         "--preprocessing",
         choices=("published", "corrected"),
         default="published",
-        help="of the papers' networks: published leaves out the division by 255",
+        help="of the papers' networks; published leaves out the division by 255 (default)",
     )
     parser.add_argument(
         "--crop",
         action="store_true",
-        help=f"cut the face out first, with a margin of {CROP_MARGIN}",
+        help=f"crop pictures to the face first, with a margin of {CROP_MARGIN}",
     )
     parser.add_argument(
         "--mirror",
         action=argparse.BooleanOptionalAction,
-        help="a vector is the mean of a picture's and its mirror image's (default: of dlib and "
-        "masked_dlib alone)",
+        help="use the mean of the vectors of a picture and its mirror image (default: for dlib and "
+        "masked_dlib only)",
     )
     finding = parser.add_argument_group("finding faces")
     finding.add_argument(
         "--faces",
         choices=("largest", "central"),
-        help="whose face of a picture (default: as the masks of --base_folder were painted, else "
-        "largest)",
+        help="which face of a picture to use (default: the one that was masked in --base_folder, "
+        "else largest)",
     )
     add_detector_options(finding)
-    parser.add_argument("--batch_size", type=positive, default=32, help="(default: 32)")
+    parser.add_argument(
+        "--batch_size", type=positive, default=32, help="pictures per call (default: 32)"
+    )
     parser.add_argument(
         "--cache",
         type=Path,
         default=default_cache_file().parent,
-        help="folder where vectors are kept between runs (default: %(default)s)",
+        help="folder where vectors are stored between runs (default: %(default)s)",
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
     parser.add_argument("--seed", type=seed_number, default=1, help="of the bootstrap (default: 1)")
 
 
 def model_options(arguments: argparse.Namespace, alignment: str = "found") -> Options:
-    """Return what add_model_options' options say."""
+    """Return the Options that a command line asks for."""
     return Options(
         arguments.preprocessing,
         CROP_MARGIN if arguments.crop else None,
@@ -93,7 +95,7 @@ def model_options(arguments: argparse.Namespace, alignment: str = "found") -> Op
 
 
 def mirrors(name: str, options: Options) -> bool:
-    """Whether a matcher's vectors are means over mirror images: by default, those of dlib chips."""
+    """Whether a matcher's vectors are means over mirror images; by default only those of chips."""
     if options.mirror is not None:
         return options.mirror
     return MATCHERS[name].network == "dlib"

@@ -1,4 +1,4 @@
-"""Pairs and a model -> scores: of this repository's models, a user's model, or a user's vectors.
+"""Score pairs with a model of this repository, a user's model, or a user's vectors.
 
 Every distinct picture of a list is embedded once; see face_models.vectors.
 """
@@ -33,7 +33,7 @@ from verification.similarity import (
 )
 
 SIMILARITIES = {"distance": distance_similarity, "cosine": cosine_similarity}
-"""Of a user's own vectors."""
+"""The similarities of a user's own vectors, by name."""
 
 
 class Scores(NamedTuple):
@@ -59,9 +59,9 @@ def score_pairs(
     """Score a list of pairs with a matcher of MATCHERS.
 
     Args:
-        pairs: what to compare; paths start from folder.
+        pairs: what to compare; paths are relative to `folder`.
         folder: the dataset's folder of pictures.
-        faces: see known_faces; needed for alignment A and spares detection for crops.
+        faces: see pair_lists.known_faces; alignment A needs them, and crops need no detector then.
         name: a key of MATCHERS.
         models_folder: holds the published weight files.
         options: how pictures become vectors.
@@ -71,8 +71,8 @@ def score_pairs(
         Scores in the order of the pairs, higher = more alike.
 
     Raises:
-        MissingError: no weight file. UserError: the weights do not fit, the list leads out of the
-        folder, or none of its pictures is there.
+        MissingError: the weight file, or every picture, is missing.
+        UserError: the weights do not fit, or the list leads out of the folder.
 
     Source: DICTA2021; similarity 1 / (1 + distance) of pooled features, see
     verification.similarity.distance_similarity.
@@ -111,7 +111,7 @@ def score_pairs(
 
 
 def _network_modules():
-    """Import what loads Keras, which scores from the cache of vectors do not wait for."""
+    """Import the modules that load Keras; scores from cached vectors do not need them."""
     from face_models import networks, siamese
 
     return networks, siamese
@@ -135,16 +135,17 @@ def embed_listed(
     """Embed the pictures of a list; see score_pairs for the arguments.
 
     Raises:
-        UserError: not one of the pictures is there; and what embed_pictures raises.
+        MissingError: none of the pictures exists.
+        CacheError, UserError: see embed_pictures.
     """
     if not any((folder / place).is_file() for place in pictures[:1000]):
         painted = folder.name in LAYOUTS  # real masks are not made by a command
         hint = masking_hint(folder.parent, folder.name) if painted else "put the dataset there"
         raise MissingError(
-            f"expected the pictures of {folder.name} in {folder}, as {pictures[0]}; they are not "
-            f"there; {hint}"
+            f"expected the pictures of {folder.name} in {folder}, such as {pictures[0]}; they do "
+            f"not exist; {hint}"
         )
-    # What is given becomes part of a vector's key in the cache: give what is used, no more.
+    # Landmarks and box become part of a vector's key in the cache, so only give what is used.
     use_landmarks = preparation.name == "chip A"
     of_chips = preparation.name.startswith("chip")
     use_box = preparation.name.startswith("chip B") or (
@@ -175,8 +176,8 @@ def compare(
 
     Args:
         pairs: what to compare.
-        pictures: of listed_pictures, in the order that was embedded.
-        result: of embed_listed.
+        pictures: from listed_pictures, in the order in which they were embedded.
+        result: from embed_listed.
         similarity: see verification.similarity.pair_scores.
     """
     row_of = dict(zip(pictures, result.rows, strict=True))
@@ -195,7 +196,7 @@ def repository_scorer(
         if MATCHERS[name].network == "dlib" and options.alignment == "A" and not faces:
             raise MissingError(
                 f"{dataset}: alignment A needs the landmarks in {base_folder / 'manifest.csv'}; "
-                "there are none of this dataset; say --alignment found"
+                "there are none for this dataset; use --alignment found"
             )
         return score_pairs(
             pairs, base_folder / dataset, faces, name, models_folder, options, list_name
@@ -218,10 +219,10 @@ def keras_scorer(
         base_folder: of the datasets.
         scaling: 255 (pixels as they are), 1 (0 to 1), or centred (-1 to 1).
         similarity: one of SIMILARITIES.
-        options: all are used but preprocessing and alignment.
+        options: all are used except preprocessing, alignment and faces.
 
     Raises:
-        UserError: the file is no such model.
+        UserError: the file is not such a model.
     """
     model = load_keras_model(path)
     preparation = resized_preparation(
@@ -241,14 +242,14 @@ def keras_scorer(
 
 
 def csv_scorer(path: Path, similarity: str) -> Scorer:
-    """Return the scorer of vectors that a user has.
+    """Return the scorer of a user's own vectors.
 
     Args:
-        path: CSV with a header: picture, then one column a dimension.
+        path: CSV with a header: picture, then one column per dimension.
         similarity: one of SIMILARITIES.
 
     Raises:
-        UserError: a malformed line, named; or a picture that comes twice.
+        UserError: a line is malformed, or a picture occurs twice; the message gives the line.
     """
     row_of, matrix = read_vectors(path)
 

@@ -14,7 +14,7 @@ REFERENCE_Y, PROBE_Y, MIDDLE_Y = 4.6, 1.4, 3.0
 
 
 class Numbers(NamedTuple):
-    """What the figure says of the network: shapes without the batch, and counts of weights."""
+    """The numbers in the figure: shapes without the batch axis, and counts of weights."""
 
     picture: tuple[int, int, int]
     stages: tuple[tuple[int, int, int], ...]

@@ -1,4 +1,4 @@
-"""Lists of pairs and the pictures they name, as the commands that score models read them."""
+"""Lists of pairs and the pictures in them, as read by the commands that score models."""
 
 import json
 import os
@@ -20,7 +20,7 @@ PUBLISHED_LISTS = provenance.REPOSITORY / "data" / "published" / "data" / "train
 
 
 def list_files(folder: Path, dataset: str) -> list[Path]:
-    """Return the two lists of a dataset, of which the second may be missing."""
+    """Return the paths of the two lists of a dataset; the second file may be missing."""
     names = (f"evaluation_{dataset}.txt", f"landmark_evaluation_input_{dataset}.txt")
     return [folder / dataset / name for name in names]
 
@@ -32,10 +32,11 @@ def read_lists(folder: Path, dataset: str, base_folder: Path) -> tuple[list[Pair
         folder: holds <dataset>/evaluation_<dataset>.txt and, where some pairs cannot be compared,
             <dataset>/landmark_evaluation_input_<dataset>.txt.
         dataset: its name.
-        base_folder: of the datasets, for the command that makes a missing list.
+        base_folder: of the datasets; the message says how to make a missing list from it.
 
     Raises:
-        MissingError: no evaluation list. UserError: a malformed line, named.
+        MissingError: there is no evaluation list.
+        UserError: a line is malformed; the message gives its number.
     """
     evaluation, possible = list_files(folder, dataset)
     if not evaluation.is_file():
@@ -47,7 +48,7 @@ def read_lists(folder: Path, dataset: str, base_folder: Path) -> tuple[list[Pair
             target = os.path.relpath(provenance.REPOSITORY / "data" / "published")
             hint = f"run: git clone {UPSTREAM} {shlex.quote(target)}"
         raise MissingError(
-            f"{dataset}: expected its list of pairs at {evaluation}; it is not there; {hint}"
+            f"{dataset}: expected its list of pairs at {evaluation}; it does not exist; {hint}"
         )
     try:
         labelled = read_pairs(evaluation, labelled=True)
@@ -83,11 +84,11 @@ def clean(place: str) -> str:
 def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray, tuple]]:
     """Return landmarks and box of every masked picture's face, by path below the dataset's folder.
 
-    A masked picture and its unmasked copy have the same: those found on the unmasked one.
+    A masked picture and its unmasked copy have the same face, as found on the unmasked one.
 
     Args:
-        masked_folder: what generate_mask_to_datasets.py wrote; without its manifest nothing is
-            known.
+        masked_folder: folder that generate_mask_to_datasets.py wrote; without a manifest, no face
+            is known.
     """
     path = masked_folder / "manifest.csv"
     if not path.is_file():
@@ -105,15 +106,16 @@ def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray
 
 
 def painted_faces(masked_folder: Path) -> str:
-    """Return whose face the masks of a folder were painted on: largest or central.
+    """Return which face of a picture was masked in a folder: largest or central.
 
     Args:
-        masked_folder: what generate_mask_to_datasets.py wrote; without its settings: largest.
+        masked_folder: folder that generate_mask_to_datasets.py wrote; without its settings, largest
+            is returned.
     """
     try:
         settings = json.loads((masked_folder / "settings.json").read_text(encoding="utf-8"))
         return "central" if settings["faces"] == "central" else "largest"
-    except (OSError, ValueError, KeyError, TypeError):  # pictures as they are, without masks
+    except (OSError, ValueError, KeyError, TypeError):  # original pictures have no settings
         return "largest"
 
 
@@ -124,9 +126,9 @@ def input_hashes(
     models: Iterable[str],
     models_folder: Path,
 ) -> dict[str, str]:
-    """Return what the scores rest on: SHA-256 of manifest, settings, lists and weights, by name.
+    """Return the SHA-256, by name, of what scores depend on: manifest, settings, lists, weights.
 
-    What is missing is left out. The manifest holds the hash of every picture.
+    Missing files are left out. The manifest holds the hash of every picture.
     """
     files = {f"{base_folder.name}/{n}": base_folder / n for n in ("manifest.csv", "settings.json")}
     for folder in lists:
@@ -137,6 +139,6 @@ def input_hashes(
     for model in models:
         try:
             files |= {f"{model}: {path.name}": path for path in weight_files(model, models_folder)}
-        except MissingError:  # said where it was to be used
+        except MissingError:  # reported where the weights were needed
             continue
     return {name: provenance.sha256(path) for name, path in files.items() if path.is_file()}

@@ -1,4 +1,4 @@
-"""Every table and figure that published scores and predictions give, and one summary of verdicts.
+"""Regenerate every table and figure of published scores and predictions, and sum up the verdicts.
 
     cd DICTA2021 && python regenerate_all.py --published ../data/published
 
@@ -40,7 +40,7 @@ SCRIPTS = {
 }
 EXACT = ("benchmark_1", "1000_pairs", "table_6", "rmfd")
 ATTRIBUTE_SCRIPT = "regenerate_masked_vs_unmasked_results.py"
-# The cell that stands for its table in the top-level README.
+# The cell that represents its table in the top-level README.
 HEADLINES = {
     "benchmark_1": ("lfw", "VGGFace2 VGG16"),
     "benchmark_2": ("lfw", "Ensemble"),
@@ -65,7 +65,7 @@ class Result(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What a reader types."""
+        """The command that a reader types."""
         return f"cd {self.folder} && python {self.script}"
 
 
@@ -86,7 +86,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         action="append",
         metavar="FILE",
-        help="fill the tables between the markers of this file too; may be repeated",
+        help="also fill the tables between the markers of this file; may be repeated",
     )
     parser.add_argument("--skip_figures", action="store_true", help="tables only")
     parser.add_argument(
@@ -96,7 +96,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def detailed(results: Sequence[Result]) -> str:
-    """Each table in full, with its command, as Markdown."""
+    """Return each table in full, with its command, as Markdown."""
     parts = [
         f"### {r.title}\n\n`{r.command}`: {tables.summary(r.cells)}\n\n"
         f"{tables.to_markdown(*tables.matrix(r.cells))}"
@@ -112,7 +112,7 @@ def detailed(results: Sequence[Result]) -> str:
 
 
 def overview(results: Sequence[Result]) -> str:
-    """One row per table, as Markdown: command, one cell of it published and ours, all verdicts."""
+    """Return one row per table, as Markdown: command, one cell published and ours, all verdicts."""
     rows = []
     for result in results:
         row, column = HEADLINES[result.name]
@@ -133,7 +133,7 @@ def overview(results: Sequence[Result]) -> str:
 
 
 def _cell_list(results: Sequence[Result], verdict: str) -> str:
-    """Every cell with a verdict, grouped by table and reason."""
+    """Return all cells with a verdict as a Markdown list, grouped by table and reason."""
     groups: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for cell in result.cells:
@@ -169,12 +169,12 @@ def report(
     real_masks: Sequence[tables.Cell],
     seed: int,
 ) -> str:
-    """REPRODUCTION.md.
+    """Return the text of REPRODUCTION.md.
 
     Args: all tables under the papers' own protocol; published folder; AJCAI cells with intervals;
         RMFD cells of the exact protocol with intervals; seed of the bootstrap.
-    Returns: Markdown. Where a score file is missing or malformed, the sections that need all of
-        them say so instead of leaving something out.
+    Returns: Markdown. If a score file is missing or malformed, the sections that need all of them
+        are left out, and the report says so.
     """
     scored = [cell for r in results if r.folder == "DICTA2021" for cell in r.cells]
     try:
@@ -189,9 +189,9 @@ def report(
 Differences in EER, second model minus first, with 95 % intervals from {score_tables.REPLICATES:,}
 paired bootstrap replicates over subjects (seed {seed}): both models are scored on the same drawn
 people. "Better" and "worse" mean that the whole interval lies on one side of zero, without
-correction for the number of comparisons; "undecided" is no evidence of equality. The tables are of
-the exact protocol. Where each pair of a list names a person of its own, the interval treats pairs
-as independent: {findings.lone_subjects(models)}.
+correction for the number of comparisons; "undecided" is no evidence of equality. The tables show
+the exact protocol. If every pair of a list has a different reference person, the interval treats
+pairs as independent: {findings.lone_subjects(models)}.
 
 {findings.paired_section(models, seed)}
 
@@ -215,7 +215,7 @@ match in a thousand, for which at least {metrics.IMPOSTORS_FOR_FMR1000:,} impost
     return f"""# Reproduction report
 
 Written by `cd DICTA2021 && python regenerate_all.py` from the published score and prediction files;
-no figure in it was typed. Every figure labelled "ours" is regenerated from published scores or
+no figure was typed by hand. Every figure labelled "ours" is regenerated from published scores or
 predictions; none comes from a model run here.
 
 ## In short
@@ -254,7 +254,7 @@ Accuracies with 95 % Clopper-Pearson intervals, where predictions were published
 
 
 def attributes_section(cells: Sequence[tables.Cell]) -> str:
-    """AJCAI cells with intervals, and whether the published figure lies within."""
+    """Return the AJCAI cells with intervals, and whether the published figure lies within them."""
     rows = []
     for cell in cells:
         if cell.ours is None or cell.interval is None:
@@ -270,7 +270,7 @@ def attributes_section(cells: Sequence[tables.Cell]) -> str:
 
 
 class Forwarded(NamedTuple):
-    """Options of this script as the scripts that it runs take them."""
+    """Options of this script, in the form in which they are passed to the scripts that it runs."""
 
     published: list[str]
     expected: list[str]
@@ -282,7 +282,7 @@ class Forwarded(NamedTuple):
 
 
 def forwarded(arguments: argparse.Namespace) -> Forwarded:
-    """Return what is passed on: only what differs from the defaults, as a user would type it."""
+    """Return the options to pass on: only those that differ from the defaults, as typed."""
     usual = parse_arguments([])
     root = arguments.output
 
@@ -347,7 +347,7 @@ def make_attribute_tables(
 
 
 def draw_figures(words: Forwarded) -> bool:
-    """Draw every figure of published scores and predictions; returns whether one failed."""
+    """Draw every figure of published scores and predictions; return whether one failed."""
     scripts = (
         (draw_roc_curve_for_each_dataset, [*words.expected, *words.graphs]),
         (draw_far_frr_graphs_for_multiple_models, [*words.expected, *words.graphs, "--det"]),

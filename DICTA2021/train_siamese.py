@@ -2,14 +2,15 @@
 
 Paper: DICTA2021, section on training. Recipes (training/recipes.py): EX1, CP1, CP2, FT1, FT2, FT3
 (Siamese ResNet50), VGG19, MobileNet, SENET, VGG16 (baselines), moco (pretraining), masked_dlib
-(dlib's network taught to see behind masks). Masks are painted anew from the landmarks in the
-manifest of --base_folder, which generate_mask_to_datasets.py wrote. A run folder holds all that
-defines and shows the training; killed, the same command goes on. The best weights, by the error
-rate on people held out, are also written to --models_folder, where the other scripts find them.
+(dlib's network, adapted to masks). Masks are painted anew from the landmarks in the manifest of
+--base_folder, which generate_mask_to_datasets.py wrote. The run folder records everything that
+defines the training, and its progress; if it is killed, the same command resumes it. The weights
+with the lowest EER on held-out people are also written to --models_folder, where the other scripts
+find them.
 
 masked_dlib on 220 CelebA people and 4,000 UTKFace pictures takes 14 minutes on 2 cores (10 with
-KERAS_BACKEND=jax), and 2 more to paint its views once; what it gives on LFW's official pairs is in
-DICTA2021/README.md, "Trained here". The papers' recipes need GPUs.
+KERAS_BACKEND=jax), and 2 more to paint its views once; DICTA2021/README.md, "Trained here", shows
+its results on LFW's official pairs. The papers' recipes need GPUs.
 """
 
 import argparse
@@ -38,12 +39,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--recipe", required=True, choices=tuple(RECIPES))
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="what generate_mask_to_datasets.py wrote"
+        "--base_folder",
+        type=Path,
+        required=True,
+        help="folder that generate_mask_to_datasets.py wrote",
     )
-    parser.add_argument(
-        "--output", type=Path, help="the run's folder (default: runs/<recipe>-<seed>)"
-    )
-    parser.add_argument("--seed", type=seed_number, default=1, help="(default: 1)")
+    parser.add_argument("--output", type=Path, help="run folder (default: runs/<recipe>-<seed>)")
+    parser.add_argument("--seed", type=seed_number, default=1, help="of the training (default: 1)")
     _add_changes(parser.add_argument_group("changes to the recipe"))
     _add_data_options(parser.add_argument_group("data"))
     machine = parser.add_argument_group("machine")
@@ -52,20 +54,20 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _add_changes(changes) -> None:
-    changes.add_argument("--datasets", nargs="+", metavar="NAME", help="to train on")
-    changes.add_argument("--backbone", metavar="NETWORK", help="another network")
+    changes.add_argument("--datasets", nargs="+", metavar="NAME", help="datasets to train on")
+    changes.add_argument("--backbone", metavar="NETWORK", help="network to train")
     changes.add_argument(
-        "--init", metavar="FILE", help="first weights: none, imagenet, a recipe's name or a file"
+        "--init", metavar="FILE", help="initial weights: none, imagenet, a recipe's name or a file"
     )
-    changes.add_argument("--steps", type=positive, help="in all")
-    changes.add_argument("--epoch_steps", type=positive, help="between two validations")
-    changes.add_argument("--batch_size", type=positive)
+    changes.add_argument("--steps", type=positive, help="number of steps in all")
+    changes.add_argument("--epoch_steps", type=positive, help="steps between two validations")
+    changes.add_argument("--batch_size", type=positive, help="pairs, or pictures, per step")
     changes.add_argument(
         "--set",
         nargs="+",
         default=[],
         metavar="FIELD=VALUE",
-        help="any other field of the recipe, as in frozen=8 augmentation.published=1",
+        help="any other field of the recipe, such as frozen=8 augmentation.published=1",
     )
 
 
@@ -75,15 +77,15 @@ def _add_data_options(data) -> None:
         "--test_datasets",
         nargs="+",
         metavar="NAME",
-        help="datasets of --base_folder that are kept for testing: whoever of the training set may "
-        "be in them, by name or by dlib's embedding, is reported and left out (default: the "
-        "recipe's, lfw for masked_dlib)",
+        help="datasets of --base_folder that are kept for testing; training people who may be in "
+        "them, by name or by dlib's embeddings, are counted and left out (default: the recipe's, "
+        "lfw for masked_dlib)",
     )
     data.add_argument(
         "--models_folder",
         type=Path,
         default=Path("models"),
-        help="where trained models are kept and looked for, as <recipe>.weights.h5 "
+        help="where trained models are stored and looked up, as <recipe>.weights.h5 "
         "(default: models)",
     )
     data.add_argument(
@@ -95,10 +97,10 @@ def _add_data_options(data) -> None:
 
 
 def resolve(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe with the command's changes, and without what --base_folder has not.
+    """Return the recipe with the command's changes, less optional datasets that are missing.
 
     Raises:
-        UserError: no such field or value.
+        UserError: the recipe has no such field or value.
     """
     changes = {
         "network": arguments.backbone,
@@ -114,8 +116,8 @@ def resolve(arguments: argparse.Namespace) -> Recipe:
     recipe = with_settings(recipe, arguments.set)
     if recipe.loss == "distillation" and recipe.network != "dlib":
         raise UserError(
-            f"expected the dlib network for distillation; {recipe.network} came: its teacher is "
-            "dlib's own"
+            f"expected the dlib network for distillation, whose teacher is dlib's own; got "
+            f"{recipe.network}"
         )
     if recipe.loss in ("logit", "momentum") and recipe.network == "dlib":
         raise UserError(
@@ -124,17 +126,17 @@ def resolve(arguments: argparse.Namespace) -> Recipe:
     both = {*recipe.test_datasets} & {*recipe.datasets, *recipe.unlabelled}
     if both:
         raise TrainingError(
-            f"{', '.join(sorted(both))}: kept for testing, and asked to train on; --test_datasets "
-            "names others to keep"
+            f"{', '.join(sorted(both))}: kept for testing, so not to be trained on; choose other "
+            "datasets, or name others to keep with --test_datasets"
         )
     if not (arguments.base_folder / "manifest.csv").is_file():
-        return recipe  # told when faces are read
+        return recipe  # reported when faces are read
     for field in ("unlabelled",) if arguments.test_datasets else ("unlabelled", "test_datasets"):
         wanted = getattr(recipe, field)
         there = tuple(name for name in wanted if (arguments.base_folder / name).is_dir())
         if there != wanted:
             missing = ", ".join(name for name in wanted if name not in there)
-            print(f"{field}: {missing} is not in {arguments.base_folder}; without it",
+            print(f"{field}: {missing} is not in {arguments.base_folder}; it is left out",
                   file=sys.stderr)  # fmt: skip
             recipe = recipe._replace(**{field: there})
     return recipe
@@ -144,7 +146,7 @@ def order(arguments: argparse.Namespace, argv: list[str] | None = None) -> Order
     """Return what the command asks for.
 
     Raises:
-        UserError: no such field or value of the recipe.
+        UserError: the recipe has no such field or value.
     """
     output = arguments.output or Path("runs") / f"{arguments.recipe}-{arguments.seed}"
     return Order(
@@ -165,9 +167,9 @@ def order(arguments: argparse.Namespace, argv: list[str] | None = None) -> Order
 
 
 def train(arguments: argparse.Namespace, argv: list[str] | None = None) -> int:
-    """Train, or go on with training; see the module."""
+    """Train, or resume a training; see the module's docstring."""
     asked = order(arguments, argv)
-    from training.run import carry_out  # loads Keras, which --help and wrong usage do not wait for
+    from training.run import carry_out  # loads Keras, not needed for --help and wrong usage
 
     carry_out(asked)
     return 0

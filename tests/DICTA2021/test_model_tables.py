@@ -1,4 +1,4 @@
-"""From pictures to the papers' tables: the real commands on drawn faces and random weights."""
+"""From pictures to the papers' tables, by the real commands on drawn faces and random weights."""
 
 import csv
 import hashlib
@@ -158,7 +158,7 @@ def test_evaluate_real_masks_without_a_manifest(masked, tmp_path, capsys):
     assert evaluate_model.main([*command, "--alignment", "whole", "found"]) == 0
     table = {row["model"]: row for row in rows(tmp_path / "evaluation.csv")}
     assert list(table) == ["dlib whole mirrored", "dlib found mirrored"]
-    assert float(table["dlib found mirrored"]["FTA"]) < 0.2  # drawn masks hide no drawn face
+    assert float(table["dlib found mirrored"]["FTA"]) < 0.2  # masked drawn faces are found
     assert evaluate_model.main([*command, "--alignment", "A"]) == 2
     assert "alignment A needs the landmarks" in capsys.readouterr().err
 
@@ -208,16 +208,16 @@ def test_evaluate_own_vectors(masked, tmp_path, capsys):
     meta = json.loads((tmp_path / "evaluation.meta.json").read_text())
     mine = hashlib.sha256((tmp_path / "mine.csv").read_bytes()).hexdigest()
     assert meta["inputs_sha256"]["mine.csv"] == mine
-    # Without a vector of any masked picture no pair can be compared.
+    # Without vectors of masked pictures no pair can be compared.
     unmasked = [line for line in lines if "masked_" not in line]
     (tmp_path / "mine.csv").write_text("\n".join(unmasked) + "\n")
     assert evaluate_model.main(command) == 1
     assert "too few for an error rate" in capsys.readouterr().err
     for content, message in [
-        ("", "expected the columns picture"),
+        ("", "expected the column picture"),
         ("picture,a\nx.jpg,nan\n", "line 2: expected 1 finite"),
         ("picture,a\nx.jpg,one\n", "line 2"),
-        ("picture,a\nx.jpg,1\n./x.jpg,2\n", "line 3: './x.jpg' comes twice"),
+        ("picture,a\nx.jpg,1\n./x.jpg,2\n", "line 3: './x.jpg' occurs twice"),
     ]:
         (tmp_path / "mine.csv").write_text(content)
         assert evaluate_model.main(command) == 2
@@ -318,7 +318,7 @@ def test_a_list_that_leads_out_of_its_folder_is_refused(masked, tmp_path, place,
 def test_a_random_published_checkpoint_on_real_pictures(
     checkpoint, shared_folder, tmp_path, capsys
 ):
-    """A full-size CP1.pt of torch, scored on a hundred real LFW pictures, end to end."""
+    """A full-size CP1.pt from PyTorch, scored on a hundred real LFW pictures, end to end."""
     base = tmp_path / "base"
     pictures = sorted((shared_folder / "datasets" / "lfw").glob("*/*.jpg"))[:100]
     for path in pictures:

@@ -1,4 +1,4 @@
-"""The test of the matcher trained here, at toy size: drawn faces, its seeds dlib's own weights."""
+"""The test of the matcher trained here, at toy size: on drawn faces, with dlib's own weights."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ Drawn_Person_0006 3 Drawn_Person_0001 2
 
 @pytest.fixture
 def command(drawn_masked, tmp_path, monkeypatch):
-    """The command's words; two seeds, one rounded to float16, and pages of its own to fill."""
+    """The command line, with two seeds, one rounded to float16, and its own pages to fill."""
     from face_models.dlib_resnet import dlib_network
     from face_models.weight_files import save_weights
 

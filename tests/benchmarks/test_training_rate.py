@@ -57,7 +57,7 @@ def test_the_timed_command_is_the_training_command(tmp_path):
 
 def test_wrong_usage_is_one_line(tmp_path, capsys):
     assert training_rate.main(["--base_folder", str(tmp_path / "none")]) == 2
-    assert "manifest.csv; it is not there" in capsys.readouterr().err
+    assert "manifest.csv; it does not exist" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         training_rate.main(["--base_folder", str(tmp_path), "--steps", "0"])
     assert stop.value.code == 2
