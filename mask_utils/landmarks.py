@@ -1,11 +1,13 @@
 """Faces with their 68 landmarks: what detectors find, and dlib's landmark predictor on it."""
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 
 from mask_utils.detection import YUNET, Detector, FoundFace, detect
+from mask_utils.large_pages import move_heap_to_large_pages
 from mask_utils.model_files import model_file
 from mask_utils.turning import quarter_turns, turn_box, turn_points
 
@@ -34,6 +36,10 @@ class Detection(NamedTuple):
     faces: tuple[Face, ...]
 
 
+_predictions = itertools.count()
+_WORTH_THE_MOVE = 50  # faces
+
+
 @functools.cache
 def _predictor():
     import dlib  # only where a face was found: a run on cached landmarks starts faster
@@ -53,6 +59,8 @@ def predict_landmarks(picture: np.ndarray, box: tuple[int, int, int, int]) -> np
     """
     import dlib
 
+    if next(_predictions) == _WORTH_THE_MOVE:
+        move_heap_to_large_pages()
     shape = _predictor()(picture, dlib.rectangle(*box))
     return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.int32)
 

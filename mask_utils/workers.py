@@ -33,15 +33,10 @@ _PRELOADED = [
 None of our own modules: where the server runs, another folder may be named mask_utils.
 """
 
-_ENVIRONMENT = {
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-    "OMP_NUM_THREADS": "1",
-    "PYTHONSAFEPATH": "1",
-}
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
 """Variables of the server and its workers, where the user has not set them.
 
-Large pages of memory, since dlib's predictor jumps about in 100 MB of trees. One thread a worker,
-since the workers already use every core. No modules from the current folder.
+One thread a worker, since the workers already use every core. No modules from the current folder.
 """
 
 _LOST = (
