@@ -55,6 +55,7 @@ def prepare(task: Task) -> Trained:
         recipe.rivals,
         recipe.sharpness,
         selection.SAME_PERSON,
+        recipe.relations,
     )
     with task.devices.scope():
         student = dlib_network(first_weights(recipe, task.models_folder))

@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
     without a better figure after which training ends, 0 for no limit.
 
     For distillation only: views: number of masked views painted of each face. alignments: of the
-    views, in turn. plain: share of unmasked chips. identity, rivals, sharpness: see
+    views, in turn. plain: share of unmasked chips. identity, rivals, sharpness, relations: see
     losses.distillation_loss. blend: the weights tested and kept are initial + blend * (trained -
     initial). metric: ridge of the map multiplied into the last layer, see mask_metric, 0 for none.
     For momentum only: queue, temperature, momentum: see momentum_contrast.MomentumContrast.
@@ -71,6 +71,7 @@ class Recipe(NamedTuple):
     identity: float = 0.0
     rivals: float = 0.0
     sharpness: float = 15.0
+    relations: float = 0.0
     blend: float = 1.0
     metric: float = 0.0
     queue: int = 4096
@@ -179,7 +180,8 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
 _PAIRS = ("logit", "contrastive")
 _USED_BY = {
     **dict.fromkeys(
-        ("views", "alignments", "plain", "identity", "rivals", "sharpness", "blend", "metric"),
+        ("views", "alignments", "plain", "identity", "rivals", "sharpness", "relations", "blend")
+        + ("metric",),
         ("loss", ("distillation",)),
     ),
     **dict.fromkeys(("queue", "temperature", "momentum"), ("loss", ("momentum",))),

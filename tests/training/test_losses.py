@@ -114,7 +114,7 @@ def test_distillation_against_numpy():
     people = np.array([0, 1, UNLABELLED, 0, 2, UNLABELLED, UNLABELLED, 1, UNLABELLED])
     batch = [0, 1, 2, 4, 5, 8]
     students = (faces[batch] + generator.normal(0, 0.3, (6, 4))).astype(np.float32)
-    identity, rivals, sharpness = 0.3, 0.7, 2.0
+    identity, rivals, sharpness, relations = 0.3, 0.7, 2.0, 5.0
     centroids = np.stack([faces[people == k].mean(axis=0) for k in range(3)])
     expected = []
     for student, at in zip(students, batch, strict=True):
@@ -131,11 +131,28 @@ def test_distillation_against_numpy():
         ]
         logits = -sharpness * ((student - faces[[at, *kept]]) ** 2).sum(axis=1)
         total += rivals * softmax_entropy(logits, 0)
+        for other, whose in zip(students, batch, strict=True):
+            if whose not in kept:
+                continue
+            apart = np.linalg.norm(student - other) - np.linalg.norm(teacher - faces[whose])
+            total += relations * apart**2 / len(batch)
         expected.append(total)
     targets = np.concatenate([faces[batch], people[batch, None]], axis=1).astype(np.float32)
-    loss = distillation_loss(faces, people, identity, rivals, sharpness, 0.45)
+    loss = distillation_loss(faces, people, identity, rivals, sharpness, 0.45, relations)
     found = values(loss, targets, students)
     np.testing.assert_allclose(found, expected, rtol=2e-4)
+
+
+def test_relations_by_hand():
+    """Strangers 2 apart, 1 apart to the student; where one person may be is left alone."""
+    loss = distillation_loss(FACES, PEOPLE, 0, 0, same_person=0.45, relations=1)
+    students = np.array([[0, 0], [1, 0]], np.float32)
+    strangers = np.array([[0, 0, 0], [2, 0, 1]], np.float32)
+    np.testing.assert_allclose(values(loss, strangers, students), [0.5, 1.5], rtol=1e-5)
+    for alike in ([[0, 0, 0], [2, 0, 0]], [[0, 0, UNLABELLED], [0.4, 0, UNLABELLED]]):
+        targets = np.array(alike, np.float32)
+        errors = ((students - targets[:, :2]) ** 2).sum(axis=1)
+        np.testing.assert_allclose(values(loss, targets, students), errors, rtol=1e-5)
 
 
 def test_a_student_of_half_precision_is_compared_in_full():
