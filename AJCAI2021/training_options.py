@@ -8,6 +8,7 @@ from AJCAI2021.attributes import ATTRIBUTES
 from AJCAI2021.choices import ALIGNMENTS, BACKBONES, FACES, IMAGE_SIZES, TRANSFORMS
 from AJCAI2021.config_options import add_preparation_options
 from mask_utils.argument_types import new_parser, positive, seed_number
+from training.options import add_machine_options
 
 EXAMPLE = (
     "python AJCAI2021/train_attributes.py --attribute sex --data masked_utkface/split.csv "
@@ -175,13 +176,7 @@ def _add_recipe_options(recipe: argparse._ArgumentGroup) -> None:
 
 def _add_machine_options(machine: argparse._ArgumentGroup) -> None:
     add_preparation_options(machine)
-    machine.add_argument(
-        "--workers", type=positive, default=2, help="threads that make batches (default: 2)"
-    )
-    machine.add_argument(
-        "--precision", choices=("auto", "float32", "float16", "bfloat16"), default="auto"
-    )
-    machine.add_argument("--distribute", choices=("none", "gpus"), default="none")
+    add_machine_options(machine)
 
 
 def _can_cache_activations(arguments: argparse.Namespace) -> bool:

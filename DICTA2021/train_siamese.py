@@ -20,7 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from mask_utils.argument_types import new_parser, positive, seed_number
+from mask_utils.argument_types import job_count, new_parser, positive, seed_number
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file
 from reproduction import provenance
@@ -49,7 +49,8 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     _add_changes(parser.add_argument_group("changes to the recipe"))
     _add_data_options(parser.add_argument_group("data"))
     machine = parser.add_argument_group("machine")
-    add_machine_options(machine, "processes that paint views", hosts=True)
+    machine.add_argument("--jobs", type=job_count, default=-1, help="processes that paint views")
+    add_machine_options(machine, hosts=True)
     return parser.parse_args(argv)
 
 
