@@ -1,4 +1,4 @@
-"""Options of the commands on config.json, and those that every command on pictures has."""
+"""Options of the commands on config.json, and of preparing pictures."""
 
 import argparse
 from pathlib import Path
@@ -54,7 +54,7 @@ def add_preparation_options(parser: argparse._ActionsContainer) -> None:
 
 
 def add_config_options(parser: argparse._ActionsContainer) -> None:
-    """Add the options of the commands on config.json, but for --config, --expected and --output."""
+    """Add the options of the commands on config.json, except --config, --expected and --output."""
     parser.add_argument(
         "--predictions",
         type=Path,
@@ -79,7 +79,7 @@ def add_config_options(parser: argparse._ActionsContainer) -> None:
 
 
 def config_parser(docstring: str, script: str) -> argparse.ArgumentParser:
-    """Return the parser of a command that works on config.json alone."""
+    """Return the parser of a command that works only on config.json."""
     parser = new_parser(docstring, f"cd AJCAI2021 && python {script} --config config.json")
     parser.add_argument(
         "--config", type=Path, default=HERE / "config.json", help="(default: config.json)"
@@ -112,6 +112,6 @@ def config_options(script: str, arguments: argparse.Namespace) -> ConfigOptions:
 
 
 def parse_config_arguments(docstring: str, script: str, argv: list[str] | None) -> ConfigOptions:
-    """Parse the command line of a command that works on config.json alone."""
+    """Parse the command line of a command that works only on config.json."""
     parser = config_parser(docstring, script)
     return config_options(script, parser.parse_args(argv, argparse.Namespace(words=argv)))

@@ -42,8 +42,8 @@ class Information(NamedTuple):
     Ages are replaced by their age classes.
     """
 
-    told: Estimate
-    all: float
+    mutual: Estimate
+    entropy: float
 
 
 def figures_of(predictions: Predictions, attribute: str, seed: int) -> dict[str, Estimate]:
@@ -141,8 +141,8 @@ def information(predictions: Predictions, attribute: str, seed: int) -> Informat
         _classes(values, attribute) for values in (predictions.true, predictions.predicted)
     )
     # Resamples repeat pictures, which biases mutual information upwards.
-    told = uncertainty.bootstrap([true, predicted], uncertainty.mutual_information, seed, "basic")
-    return Information(told._replace(low=max(0.0, told.low)), uncertainty.entropy(true))
+    mutual = uncertainty.bootstrap([true, predicted], uncertainty.mutual_information, seed, "basic")
+    return Information(mutual._replace(low=max(0.0, mutual.low)), uncertainty.entropy(true))
 
 
 def _classes(values: np.ndarray, attribute: str) -> np.ndarray:

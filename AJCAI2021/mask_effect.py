@@ -14,7 +14,7 @@ from AJCAI2021.prediction_files import Predictions
 
 
 class FacePair(NamedTuple):
-    """Predictions of two models that differ in the mask alone, and the entry of the masked one."""
+    """Predictions of two models that differ only in the mask, and the entry of the masked one."""
 
     entry: ModelEntry
     masked: Predictions
@@ -25,7 +25,7 @@ def sections(entries: Entries, seed: int) -> list[Section]:
     """Return what the mask hides, and the figures of every group of test pictures.
 
     Args:
-        entries: models and predictions; where no two differ in the mask alone, a line on stderr
+        entries: models and predictions; where no two differ only in the mask, a line on stderr
             says so.
         seed: of the bootstraps.
     """
@@ -35,12 +35,12 @@ def sections(entries: Entries, seed: int) -> list[Section]:
         text = "What the mask hides: the same test pictures, masked and unmasked models."
         found.append(Section(text, "_mask_effect", *effect_lines(pairs, seed)))
     else:
-        print("no two of these models differ in the mask alone", file=sys.stderr)
+        print("no two of these models differ only in the mask", file=sys.stderr)
     return [*found, Section(None, "_groups", *group_rows(entries, seed))]
 
 
 def pair_faces(entries: Entries) -> list[FacePair]:
-    """Pair the models that differ in the mask alone."""
+    """Pair the models that differ only in the mask."""
 
     def rest(entry: ModelEntry) -> tuple:
         return (entry.attribute, entry.split, entry.transforms, entry.backbone, entry.trained_on)
@@ -65,10 +65,11 @@ def effect_lines(pairs: Sequence[FacePair], seed: int) -> tuple[list[str], list[
     lines = []
     for entry, masked, unmasked in pairs:
         found = compare(unmasked, masked, entry.attribute, seed)
-        told = [information(p, entry.attribute, seed) for p in (masked, unmasked)]
+        bits = [information(p, entry.attribute, seed) for p in (masked, unmasked)]
         classes = bool(ATTRIBUTES[entry.attribute].classes)
         scale, unit = (100, " points") if classes else (1, " years")
-        lost = 1 - told[0].told.value / told[1].told.value if told[1].told.value else float("nan")
+        behind_mask, without_mask = (each.mutual.value for each in bits)
+        lost = 1 - behind_mask / without_mask if without_mask else float("nan")
         lines.append(
             [
                 *(ATTRIBUTES[entry.attribute].title, entry.split, f"{found.pictures:,}"),
@@ -77,8 +78,8 @@ def effect_lines(pairs: Sequence[FacePair], seed: int) -> tuple[list[str], list[
                 interval(found.gain, scale) + unit,
                 f"{found.test.p:.2g} ({'McNemar' if classes else 'Wilcoxon'})",
                 f"{found.test.second} / {found.test.first}",
-                *(interval(of.told, digits=3) for of in told),
-                number(told[0].all, 3),
+                *(interval(each.mutual, digits=3) for each in bits),
+                number(bits[0].entropy, 3),
                 number(100 * lost, 0) + " %",
             ]
         )

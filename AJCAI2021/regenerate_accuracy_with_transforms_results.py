@@ -1,7 +1,7 @@
 """What RandAugment gains: models with complex transforms against models without, same pictures.
 
 AJCAI2021, the lines "with transforms" and "without complex transforms" of the overall table, from
-the models or predictions of a config.json. Two models that differ in their transforms alone are
+the models or predictions of a config.json. Two models that differ only in their transforms are
 compared on their common test pictures: McNemar's test (age: Wilcoxon's), and the difference with
 its bootstrap interval. The papers published weights for one of the lines only, so comparing both
 needs models of your own.

@@ -120,7 +120,7 @@ def _on_pictures(
     pictures, augmentation = data.prepared["training"].pixels, AUGMENTATIONS[settings.transforms]
     picture = x = keras.Input(network.input_shape[1:], name="varied")
     if settings.transforms == "complex":
-        # Its random state is a variable of the model, so that a run that is resumed draws the same.
+        # Its random state is among the model's variables, so that a resumed run draws the same.
         x = keras.layers.RandAugment(
             (0, 255), factor=RAND_AUGMENT_STRENGTH, seed=settings.seed, name="rand_augment"
         )(x)

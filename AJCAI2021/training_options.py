@@ -20,8 +20,8 @@ class TrainingSettings(NamedTuple):
     """What decides the result of a training: the options, defaults filled in.
 
     They are stored in the run folder, and a run can only be continued with the same ones.
-    alignment: None for resnet50. init: "none", "package" or a file. frozen: stages held. views:
-    fixed views of each picture, 0 to vary pictures in every epoch.
+    alignment: None for resnet50. init: "none", "package" or a file. frozen: number of frozen
+    stages. views: fixed views of each picture; 0 to vary the pictures in every epoch.
     """
 
     attribute: str
@@ -48,7 +48,10 @@ class TrainingSettings(NamedTuple):
 
 
 class RunOptions(NamedTuple):
-    """Where a training reads and writes, and how it uses the machine; may change in between."""
+    """Where a training reads and writes, and how it uses the machine.
+
+    These may change when a run is continued.
+    """
 
     data: Path
     pictures: Path

@@ -1,4 +1,4 @@
-"""What complex transforms gain: models that differ in them alone, on the same test pictures."""
+"""What complex transforms gain: models that differ only in them, on the same test pictures."""
 
 import itertools
 import sys
@@ -17,22 +17,23 @@ Pair = tuple[tuple[ModelEntry, Predictions], tuple[ModelEntry, Predictions]]
 
 
 def sections(entries: Entries, seed: int) -> list[Section]:
-    """Return the comparisons of models that differ in their transforms alone.
+    """Return the comparisons of models that differ only in their transforms.
 
     Args:
-        entries: models and predictions; where no two differ so, a line on stderr says it.
+        entries: models and predictions; where no two differ only in that, a line on stderr says
+            so.
         seed: of the bootstraps.
     """
     pairs = transform_pairs(entries)
     if not pairs:
-        print("no two of these models differ in their transforms alone", file=sys.stderr)
+        print("no two of these models differ only in their transforms", file=sys.stderr)
         return []
     text = "Gain of the richer transforms (age: years of error less), same test pictures."
     return [Section(text, None, *comparison_lines(pairs, seed))]
 
 
 def transform_pairs(entries: Entries) -> list[Pair]:
-    """Pair the models that differ in their transforms alone, the richer ones first."""
+    """Pair the models that differ only in their transforms, the richer ones first."""
 
     def rest(entry: ModelEntry) -> tuple:
         return (entry.attribute, entry.faces, entry.split, entry.backbone, entry.trained_on)

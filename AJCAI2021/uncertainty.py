@@ -38,6 +38,9 @@ class PairedTest(NamedTuple):
 def accuracy(correct: np.ndarray) -> Estimate:
     """Return the share of correct predictions, with its Clopper-Pearson interval.
 
+    The interval is two-sided; verification.metrics.clopper_pearson, which follows the biometric
+    standard, is one-sided where none or all are correct.
+
     Args:
         correct: bool (n,), n at least 1.
 
@@ -61,8 +64,7 @@ def bootstrap(
 
     Args:
         values: arrays (n,) over the same n pictures, which are resampled together.
-        statistic: (*values) -> number; with a parameter `axis`, SciPy evaluates all resamples at
-            once.
+        statistic: (*values) -> number.
         seed: of the 2,000 resamples.
         method: "percentile", or "basic" for a statistic that is biased upwards in resamples.
 
@@ -84,6 +86,7 @@ def bootstrap(
         values,
         statistic,
         paired=True,
+        vectorized=False,
         n_resamples=RESAMPLES,
         confidence_level=CONFIDENCE,
         method=method,
@@ -92,14 +95,14 @@ def bootstrap(
     return Estimate(value, float(interval.low), float(interval.high))
 
 
-def mean_absolute_error(errors: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Return the mean of |error| along an axis."""
-    return np.mean(np.abs(errors), axis=axis)
+def mean_absolute_error(errors: np.ndarray) -> float:
+    """Return the mean of |error|; errors (n,) in years."""
+    return float(np.mean(np.abs(errors)))
 
 
-def root_mean_square_error(errors: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Return the root of the mean squared error along an axis."""
-    return np.sqrt(np.mean(np.square(errors), axis=axis))
+def root_mean_square_error(errors: np.ndarray) -> float:
+    """Return the root of the mean squared error; errors (n,) in years."""
+    return float(np.sqrt(np.mean(np.square(errors))))
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> PairedTest:

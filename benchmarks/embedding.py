@@ -11,9 +11,9 @@ For each network, four things are timed on the same pictures, in turns in one ru
                    as a batch of one, like in the published scripts
 
 The pictures of --folder replace the distinct pictures of --pairs, so that a published list gives
-its pattern of reuse without its dataset. Weights are random, but for dlib's: they do not change the
-speed. Results go to benchmarks/results (embedding.csv, .md, .meta.json) and
-between the markers of docs/speed.md.
+its pattern of reuse without its dataset. Weights are random, except dlib's own: they do not change
+the speed. Results go to benchmarks/results (embedding.csv, .md, .meta.json) and between the markers
+of docs/speed.md.
 
 4,708 pairs of 2,354 pictures take about ten minutes for resnet50 and dlib on 2 cores.
 """

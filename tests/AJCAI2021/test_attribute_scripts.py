@@ -160,7 +160,7 @@ def test_verdicts_are_for_the_papers_weights_alone(config, capsys):
         assert main(arguments(config)) == code
         out = config.parent / "out" / "masked_vs_unmasked_from_models.csv"
         assert rows(out)[0]["verdict"] == verdict
-    assert "differ in the mask alone" in capsys.readouterr().err
+    assert "differ only in the mask" in capsys.readouterr().err
 
 
 def test_from_models(drawn_utkface, tmp_path, capsys):
