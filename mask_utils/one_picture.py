@@ -28,7 +28,6 @@ from mask_utils.landmarks import Detection, Face, choose_faces, find_faces
 from mask_utils.masking import MaskedPicture, binary_mask, mask_picture
 from mask_utils.model_files import ModelMissingError
 from mask_utils.run_settings import BatchSettings
-from mask_utils.workers import is_stopping
 
 
 class Folders(NamedTuple):
@@ -55,17 +54,9 @@ Result = tuple[dict, dict | None]
 
 
 def mask_groups(groups: Sequence[Group], imported: Imported, job: Job) -> list[Result]:
-    """Mask the pictures of several groups; see mask_group.
-
-    Where the main process gives the work up, the groups that are left are left out.
-    """
+    """Mask the pictures of several groups; see mask_group."""
     cv2.setNumThreads(1)  # the workers already use every core
-    results: list[Result] = []
-    for group in groups:
-        if is_stopping():
-            break
-        results += mask_group(group, imported, job)
-    return results
+    return [result for group in groups for result in mask_group(group, imported, job)]
 
 
 def mask_group(group: Group, imported: Imported, job: Job) -> list[Result]:

@@ -153,20 +153,17 @@ def _environment_set() -> Iterator[None]:
             del os.environ[name]
 
 
-_stop: Any = None  # in a worker: a byte in shared memory that the main process sets
-
-
 @contextlib.contextmanager
 def _processes(workers: int) -> Iterator[Crew]:
     _start_server()
-    stop = _CONTEXT.RawValue(ctypes.c_bool, False)
-    executor = _Processes(workers, _CONTEXT, _begin_worker, (stop,))
+    given_up = _CONTEXT.RawValue(ctypes.c_bool, False)
+    executor = _Processes(workers, _CONTEXT, _begin_worker, (given_up,))
     try:
         yield Crew(executor, workers)
     except BrokenProcessPool:
         raise WorkersLostError(_LOST) from None
     except BaseException:
-        stop.value = True
+        given_up.value = True
         raise
     finally:
         executor.shutdown(cancel_futures=True)
@@ -179,32 +176,60 @@ class _Processes(ProcessPoolExecutor):
     and a script may be slow to import, or lack the guard that this needs.
     """
 
-    def submit(self, function: Callable, /, *arguments, **options) -> Future:
+    def submit(self, function: Callable, /, *arguments) -> Future:
         main = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            return super().submit(function, *arguments, **options)
-        finally:
-            sys.modules["__main__"] = main
+        with _ctrl_c_deferred():  # a worker that is started by half would print a traceback
+            sys.modules["__main__"] = types.ModuleType("__main__")
+            try:
+                return super().submit(_run, function, *arguments)
+            finally:
+                sys.modules["__main__"] = main
 
 
-def _begin_worker(stop) -> None:
-    global _stop
-    _stop = stop
+@contextlib.contextmanager
+def _ctrl_c_deferred() -> Iterator[None]:
+    """Let Ctrl-C take effect at the end of the block."""
+    if threading.current_thread() is not threading.main_thread():  # only it may set handlers
+        yield
+        return
+    came = []
+    before = signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came and callable(before):
+        before(*came[0])
+
+
+# In a worker: a byte in shared memory that the main process sets, and whether a task is running.
+_given_up: Any = None
+_running = False
+
+
+def _begin_worker(given_up) -> None:
+    global _given_up
+    _given_up = given_up
     # Where another part of the program had started the server, it does not ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_main_process, daemon=True).start()
+    threading.Thread(target=_watch_main_process, daemon=True).start()
 
 
-def _end_with_main_process() -> None:
-    """End this worker when the main process is killed: it would wait for tasks for ever."""
-    multiprocessing.parent_process().join()
+def _watch_main_process() -> None:
+    """End this worker when the main process was killed, or has given up the task that runs."""
+    main = multiprocessing.parent_process()
+    while main.is_alive() and not (_given_up.value and _running):
+        main.join(0.2)
     os._exit(1)
 
 
-def is_stopping() -> bool:
-    """Whether the main process has given up the tasks of this worker."""
-    return _stop is not None and _stop.value
+def _run(function: Callable, *arguments) -> Any:
+    global _running
+    _running = True
+    try:
+        return function(*arguments)
+    finally:
+        _running = False  # a worker that ends while it sends its result would block the others
 
 
 # ------------------------------------------------------------------------------------------ Dask
