@@ -8,7 +8,7 @@ pair use the same network, and no pair is one photograph twice.
 Chips are cut by the points found on each picture as it is, and a vector is the mean of a chip's and
 its mirror image's. Conditions A (chips by the landmarks of the unmasked picture) and B (by those
 predicted on the masked one, in the unmasked picture's box) use knowledge that a user does not have;
-their chips are not mirrored. A column of its own counts pairs that could not be compared as
+their chips are not mirrored. A separate column counts pairs that could not be compared as
 non-matches.
 
 Writes results/masked_dlib.csv and .md with meta.json, results/masked_dlib_ablations.* for --others,
