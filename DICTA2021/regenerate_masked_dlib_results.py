@@ -123,10 +123,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "../data/pairs.txt --seeds models-1 models-2 models-3",
     )
     parser.add_argument(
-        "--base_folder",
-        type=Path,
-        required=True,
-        help="folder that holds lfw and, for real masks, rmfrd",
+        "--base_folder", type=Path, required=True, help="folder of lfw and, for real masks, rmfrd"
     )
     parser.add_argument("--lfw_pairs", type=Path, required=True, metavar="FILE")
     parser.add_argument(
@@ -161,10 +158,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--work", type=Path, default=Path("masked_dlib_test"), help="folder for masked pictures"
     )
     parser.add_argument(
-        "--landmark_cache",
-        type=Path,
-        default=default_cache_file(),
-        help="see generate_mask_to_datasets.py",
+        "--landmark_cache", type=Path, default=default_cache_file(), help="file of known landmarks"
     )
     parser.add_argument(
         "--cache", type=Path, default=default_cache_file().parent, help="folder of vectors"
@@ -187,9 +181,7 @@ def masked_folder(arguments: argparse.Namespace, look: MaskSettings) -> Path:
         jobs=arguments.jobs,
     )
     if code:
-        raise UserError(
-            f"expected masked pictures of lfw in {folder}; masking ended with exit code {code}"
-        )
+        raise UserError(f"expected masked pictures of lfw in {folder}; masking exited with {code}")
     return folder
 
 
