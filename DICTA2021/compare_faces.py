@@ -50,7 +50,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="false match rate of masked_dlib's decision (default: 0.001)",
     )
     parser.add_argument(
-        "--whole", action="store_true", help="the pictures are cropped to the face; do not find it"
+        "--whole",
+        action="store_true",
+        help="pictures are already cropped to the face; skip detection",
     )
     parser.add_argument(
         "--output", type=Path, help="write both pictures, side by side, with boxes and points"

@@ -72,10 +72,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "python generate_pairs.py --base_folder ../masked --datasets lfw --output ../pairs",
     )
     parser.add_argument(
-        "--base_folder",
-        type=Path,
-        required=True,
-        help="folder of masked datasets, or of datasets with real masks",
+        "--base_folder", type=Path, required=True, help="datasets, masked or with real masks"
     )
     parser.add_argument("--datasets", nargs="+", required=True, metavar="NAME")
     parser.add_argument("--output", type=Path, required=True, help="folder for the lists")

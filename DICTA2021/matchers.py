@@ -64,7 +64,7 @@ def masking_hint(masked_folder: Path, dataset: str | None = None) -> str:
 
 
 def weight_file(name: str, models_folder: Path) -> Path | None:
-    """Return the weight file of a matcher, the converted one if there is one, else the published.
+    """Return the weight file of a matcher: the converted one if it exists, else the published one.
 
     Returns:
         The path, or None if the file comes with an installed package.

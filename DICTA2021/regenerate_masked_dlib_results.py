@@ -8,7 +8,7 @@ pair use the same network, and no pair is one photograph twice.
 Chips are cut by the points found on each picture as it is, and a vector is the mean of a chip's and
 its mirror image's. Conditions A (chips by the landmarks of the unmasked picture) and B (by those
 predicted on the masked one, in the unmasked picture's box) use knowledge that a user does not have;
-their chips are not mirrored. A column of its own counts pairs that could not be compared as
+their chips are not mirrored. A separate column counts pairs that could not be compared as
 non-matches.
 
 Writes results/masked_dlib.csv and .md with meta.json, results/masked_dlib_ablations.* for --others,
@@ -123,10 +123,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "../data/pairs.txt --seeds models-1 models-2 models-3",
     )
     parser.add_argument(
-        "--base_folder",
-        type=Path,
-        required=True,
-        help="folder that holds lfw and, for real masks, rmfrd",
+        "--base_folder", type=Path, required=True, help="folder of lfw and, for real masks, rmfrd"
     )
     parser.add_argument("--lfw_pairs", type=Path, required=True, metavar="FILE")
     parser.add_argument(
@@ -161,10 +158,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--work", type=Path, default=Path("masked_dlib_test"), help="folder for masked pictures"
     )
     parser.add_argument(
-        "--landmark_cache",
-        type=Path,
-        default=default_cache_file(),
-        help="see generate_mask_to_datasets.py",
+        "--landmark_cache", type=Path, default=default_cache_file(), help="file of known landmarks"
     )
     parser.add_argument(
         "--cache", type=Path, default=default_cache_file().parent, help="folder of vectors"
@@ -187,9 +181,7 @@ def masked_folder(arguments: argparse.Namespace, look: MaskSettings) -> Path:
         jobs=arguments.jobs,
     )
     if code:
-        raise UserError(
-            f"expected masked pictures of lfw in {folder}; masking ended with exit code {code}"
-        )
+        raise UserError(f"expected masked pictures of lfw in {folder}; masking exited with {code}")
     return folder
 
 

@@ -13,7 +13,7 @@ from mask_utils.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-LARGEST_FILE = 4 * 2**30  # bytes, unpacked; the largest published file has 0.6 GB
+LARGEST_FILE = 4 * 2**30  # bytes, unpacked; the largest published file is 0.6 GB
 
 Arrays = dict[str, dict[str, np.ndarray]]  # layer -> name or number of a variable -> array
 
@@ -28,8 +28,8 @@ def assign_weights(model: keras.Model, arrays: Arrays, source: str | Path) -> No
     Args:
         model: a network, nested or not, whose layers all have different names.
         arrays: {layer: {variable by name or number: array}}. Dense layers that Keras named itself
-            ("dense", "dense_1", ...) go, in order, to those dense layers of the model whose names
-            do not occur.
+            ("dense", "dense_1", ...) are assigned, in order, to the model's dense layers whose
+            names do not occur.
         source: of the arrays, for the message.
 
     Raises:

@@ -12,7 +12,7 @@ from training.view_bank import Bank
 
 Make = Callable[[int, int], tuple]
 
-NONE = -1  # stands for a missing partner where a face has fewer than HARD_CHOICES
+NONE = -1  # marks a missing partner if a face has fewer than HARD_CHOICES
 HARD_CHOICES = 5  # a hard partner is drawn from this many of the hardest
 _DISTANCES = 2**23  # distances in memory at once while hard pairs are mined
 
@@ -58,7 +58,7 @@ class HardPairs:
         step = max(1, _DISTANCES // max(1, count))
         for start in range(0, count, step):
             rows = np.arange(start, min(start + step, count))
-            # Squared distances less the unmasked vector's own square, which changes no order.
+            # Squared distances without the unmasked vector's square, which does not affect order.
             distances = squares - 2 * (unmasked[rows] @ masked.T)
             same = numbers[rows, None] == numbers[None, :]
             own = np.where(same, -distances, np.inf)

@@ -237,9 +237,9 @@ def _place_among_hosts(resolver) -> tuple[int, int]:
 def prepare_fit(model: keras.Model) -> None:
     """Make Keras' fit work on several TensorFlow hosts; do nothing elsewhere.
 
-    Keras 3.12 (issue 20585) asks TensorFlow to average over the hosts what it cannot: the arrays of
-    the first batch, all at once, to learn their shapes; and the figures of a step, which are
-    scalars, as if they had rows.
+    Keras 3.12 fails there (issue 20585), since it has TensorFlow average two things that cannot be
+    averaged over hosts: the first batch, as one object instead of array by array, to learn its
+    shapes; and the figures of a step, which are scalars, along a batch axis.
     """
     if keras.backend.backend() != "tensorflow":
         return

@@ -62,7 +62,8 @@ def read_faces(masked_folder: Path, datasets: Sequence[str]) -> list[TrainingFac
     make = "python generate_mask_to_datasets.py --base_folder DATA --new_dataset_folder"
     if not path.is_file():
         raise TrainingError(
-            f"expected masked datasets with {path}; it does not exist; run: {make} {masked_folder}"
+            f"expected a manifest of masked datasets, {path}; it does not exist; run: {make} "
+            f"{masked_folder}"
         )
     faces, found = [], set()
     manifest = open_manifest(path)

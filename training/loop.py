@@ -159,13 +159,13 @@ def open_run(
         except (ValueError, KeyError, TypeError):
             raise RunError(f"{file}: not the arguments of a run; choose another folder") from None
         other = sorted(n for n in wanted.keys() | stored.keys() if wanted.get(n) != stored.get(n))
-        if other and others:  # with nothing but its arguments, an earlier run is replaced
+        if other and others:  # an earlier run that wrote only its arguments is replaced
             name = other[0]
             raise RunError(
                 f"{folder} holds a run with {name} = {stored.get(name)!r}; "
                 f"got {wanted.get(name)!r}; choose another folder"
             )
-    elif others and chief:  # on the other hosts, the chief may be about to write its arguments
+    elif others and chief:  # other hosts may come before the chief has written its arguments
         raise RunError(
             f"expected a new folder or an earlier run; {folder} holds something else; choose "
             "another folder"

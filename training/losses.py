@@ -63,7 +63,8 @@ def distillation_loss(
         people: int (faces,), number of the person, from 0, or UNLABELLED.
         identity, rivals, relations: weights of the second, third and fourth term.
         sharpness: scale of the logits, in 1 / squared distance.
-        same_person: distance between vectors of the teacher.
+        same_person: distance of two of the teacher's vectors below which both faces may show the
+            same person.
 
     Returns:
         Function (targets, students) -> losses (n,). targets: float32 (n, d + 1), t followed by the

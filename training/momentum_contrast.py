@@ -40,7 +40,7 @@ class MomentumContrast(layers.Layer):
         momentum: float = 0.999,
         **options,
     ):
-        # Half precision would lose the running mean's small steps; the encoders keep their own.
+        # Half precision would lose the small steps of the running mean; the encoders may use it.
         super().__init__(dtype="float32", **options)
         self.query_encoder = self._with_head(encoder, dimensions)
         self.key_encoder = keras.models.clone_model(self.query_encoder)

@@ -33,9 +33,9 @@ class Task(NamedTuple):
 class Trained(NamedTuple):
     """What a kind of training returns.
 
-    model: compiled. make: (epoch, step) -> batch. before: returns figures of the initial weights by
-    name. validate: returns those of the weights that would be kept of the current model. save:
-    writes these weights to a path.
+    model: compiled. make: (epoch, step) -> batch. before: returns validation figures of the initial
+    weights, by name. validate: returns those of the current weights, in the form in which they
+    would be kept. save: writes the weights that `validate` tested to a path.
     """
 
     model: keras.Model

@@ -227,8 +227,8 @@ def official_lfw_pairs(path: Path, people: People, masks: str) -> list[Compariso
         masks: one of MASK_SIDES.
 
     Returns:
-        All pairs of the file, in order; those are not possible whose pictures, masked or not, are
-        not in the dataset.
+        All pairs of the file, in order; a pair is not possible if one of its pictures, masked or
+        unmasked, is not in the dataset.
 
     Raises:
         PairError: the file is missing or a line is malformed; the message gives its number.

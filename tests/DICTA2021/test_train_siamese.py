@@ -305,7 +305,7 @@ def test_unreadable_pictures_do_not_stop_a_training(small, run, drawn_masked, tm
         path.write_bytes(b"no picture")
     assert run("EX1", "--base_folder", base, "--init", "none", *TOY, output="all") == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: expected readable pictures")
+    assert error.startswith("error: expected readable held-out pictures")
 
 
 # ------------------------------------------------------------------------- the papers' chain
