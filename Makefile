@@ -1,16 +1,22 @@
-# make demo   see the whole thing run on drawn faces
-# make test   check the code and run every test that needs no network
-# Both make .venv first, from nothing but Python 3.10-3.13 and a package index.
-# make test EXTRAS=test,cluster,download,heif,torch   with more of pyproject.toml's optional parts
+# `make` and `make help` print the lines that begin with two hash signs. Every other target but clean
+# creates .venv first; that takes Python 3.10-3.13 and a package index.
+# make test EXTRAS=test,cluster,download,heif,torch   also installs these optional parts
 PYTHON ?= python3
 EXTRAS ?= test,cluster,download
 VENV := .venv
 RUN := $(VENV)/bin/python
 
+.DEFAULT_GOAL := help
+.PHONY: help
+## make help          list the targets
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+
 .PHONY: demo test install clean
 
-# The extras are part of the stamp's name: other ones are installed too.
+# The extras are part of the stamp's name, so that a changed list is installed.
 STAMP := $(VENV)/.installed-$(EXTRAS)
+## make install       create .venv and install everything into it; PYTHON=python3.12, EXTRAS=a,b
 install: $(STAMP)
 
 $(STAMP): requirements.txt pyproject.toml
@@ -21,11 +27,13 @@ $(STAMP): requirements.txt pyproject.toml
 	$(RUN) -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@
 
+## make test          check style and imports, and run every test that needs no network
 test: install
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m pytest -n auto --dist worksteal -m 'not slow'
 
+## make demo          draw faces, mask and compare them, and train a network to predict their sex
 demo: install
 	rm -rf demo
 	$(RUN) -m mask_utils.demo_faces --output demo/drawn
@@ -49,20 +57,21 @@ demo: install
 	@echo 'Sex behind the masks, learnt from 160 of them: demo/sex/predictions.csv.'
 	@echo 'Look at demo/masks.png (every mask type and style) and demo/verification_roc.png.'
 
+## make clean         remove .venv and demo
 clean:
 	rm -rf $(VENV) demo
 
-# every table and figure from the published scores: make tables PUBLISHED=folder
 PUBLISHED ?= data/published
 .PHONY: tables
+## make tables        all tables and figures from the authors' scores; PUBLISHED=data/published
 tables: install
 	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
 	$(RUN) DICTA2021/fill_run_here_tables.py
 
-# sex, race, age and age class from masked and unmasked faces: make utkface BASE=folder of UTKFace/
 BASE ?= data
 ATTRIBUTES := sex race age age_classification
 .PHONY: utkface
+## make utkface       train and test sex, race, age and age class on BASE/UTKFace; BASE=data
 utkface: install
 	$(RUN) AJCAI2021/dataset_util/utkfaces_dataset.py --dataset $(BASE)/UTKFace \
 		--output runs/utkface/data --split random
@@ -77,9 +86,9 @@ utkface: install
 		--config trained_here.json --readme README.md
 	cd AJCAI2021 && $(CURDIR)/$(RUN) draw_attribute_figures.py --name trained_here \
 		--config trained_here.json --data ../runs/utkface/data/split.csv
+	$(RUN) DICTA2021/fill_run_here_tables.py
 
-# the papers' models, trained on masked copies of BASE's datasets, and Benchmark 2 from them:
-# make paper_models BASE=data, with TRAIN='--distribute gpus' for instance; TESTS are kept for testing
+# TRAIN holds further options, such as '--distribute gpus'; TESTS are reserved for testing.
 MASKED ?= masked
 MODELS ?= models
 RUNS ?= runs
@@ -88,6 +97,7 @@ TRAIN ?=
 TRAINING = $(RUN) DICTA2021/train_siamese.py --base_folder $(MASKED) --test_datasets $(TESTS) \
 	--models_folder $(MODELS) $(TRAIN)
 .PHONY: paper_models
+## make paper_models  train the DICTA2021 models on BASE's datasets, then Benchmark 2; BASE, TESTS, TRAIN
 paper_models: install
 	$(RUN) generate_mask_to_datasets.py --base_folder $(BASE) --new_dataset_folder $(MASKED)
 	$(TRAINING) --recipe moco --output $(RUNS)/moco
@@ -98,6 +108,6 @@ paper_models: install
 	$(TRAINING) --recipe FT3 --output $(RUNS)/FT3
 	$(RUN) DICTA2021/generate_pairs.py --base_folder $(MASKED) --datasets $(TESTS) \
 		--output $(MODELS)/pairs
-	@# Exit code 1 says that a figure is not the paper's.
+	@# Exit code 1: a figure differs from the paper's.
 	$(RUN) DICTA2021/regenerate_experiment_2_results_from_models.py --base_folder $(MASKED) \
 		--pairs $(MODELS)/pairs --datasets $(TESTS) --models_folder $(MODELS) || [ $$? = 1 ]

@@ -3,8 +3,8 @@
 DICTA2021 and AJCAI2021. Archives are resumed, retried, checked and unpacked safely; a dataset's
 folder appears when all of it is there; a second run fetches only what lacks. Terms are shown
 first, and nothing is fetched before --accept_terms. Where a person is needed (a form, a login) the
-steps are printed, and the next run takes up what was put in place. README.md has the table of
-datasets. The time is that of your line; unpacking takes minutes for the large ones.
+steps are printed, and the next run takes up what was put in place. docs/datasets.md has the table
+of datasets. The time is that of your line; unpacking takes minutes for the large ones.
 """
 
 import argparse

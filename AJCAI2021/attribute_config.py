@@ -1,4 +1,4 @@
-"""config.json: which models, or which prediction files, the tables of AJCAI2021 are made from.
+"""config.json: the models, or the prediction files, that the tables of AJCAI2021 are made from.
 
     {"dataset_path": "../masked_utkface/split.csv",
      "models": {
@@ -6,44 +6,42 @@
        "age_regression": {"dataset_path": "../masked_utkface/age/testing",
                           "model_path": "models/model_best_age.pth.tar.zip", "accuracy": "mae"}}}
 
-Paths start from the folder of the file. Each model has
+Paths are relative to the folder of the file. Each model has these keys:
 
     dataset_path  a split.csv, or a folder of class folders; default: the one above all models
-    model_path    weights: a published .pth.tar(.zip) or one that train_attributes.py wrote
+    model_path    weights: a published .pth.tar(.zip), or a file that train_attributes.py wrote
     predictions   instead of dataset_path and model_path: a CSV file of predictions
     accuracy      percentage, or mae for age
-    attribute     sex, race, age, age_classification; default: the model's name (of age_regression
-                  age)
+    attribute     sex, race, age, age_classification; default: the model's name (age for
+                  age_regression)
     faces         masked (default) or unmasked
-    split         uniform (default) or random: which of the paper's columns it belongs to
-    transforms    complex (default), simple or none: which of the paper's rows it belongs to
+    split         uniform (default) or random: the column of the paper's table
+    transforms    complex (default), simple or none: the row of the paper's table
     backbone      resnet50 (default) or dlib
-    alignment     of dlib's chips: found (default) by five points of the picture as it is, or A by
-                  the landmarks of the unmasked picture
-    trained_on    published (default: the papers' own weights, judged against the papers' figures),
-                  or what else, in words: such figures stand beside the papers' and get no verdict
+    alignment     how dlib's chips are cut: found (default), by five points found on the picture
+                  itself, or A, by the landmarks of the unmasked picture
+    trained_on    published (default): the papers' own weights, judged against the papers' figures;
+                  anything else describes the training data: figures stand beside the papers'
+                  without a verdict
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import NamedTuple
 
-from AJCAI2021.attributes import ATTRIBUTES, SPLITS
-from mask_utils.argument_types import job_count, new_parser, positive, seed_number
+from AJCAI2021.attributes import ATTRIBUTES
+from AJCAI2021.choices import ALIGNMENTS, BACKBONES, FACES, SPLITS, TRANSFORMS
 from mask_utils.errors import UserError
-from mask_utils.files import default_cache_file
 
-HERE = Path(__file__).resolve().parent
 PUBLISHED = "published"
 _CHOICES = {
     "accuracy": ("percentage", "mae"),
     "attribute": tuple(ATTRIBUTES),
-    "faces": ("masked", "unmasked"),
+    "faces": FACES,
     "split": SPLITS,
-    "transforms": ("complex", "simple", "none"),
-    "backbone": ("resnet50", "dlib"),
-    "alignment": ("found", "A"),
+    "transforms": TRANSFORMS,
+    "backbone": BACKBONES,
+    "alignment": ALIGNMENTS,
 }
 _PATHS = ("dataset_path", "model_path", "predictions")
 _KEYS = (*_PATHS, *_CHOICES, "trained_on")
@@ -58,15 +56,15 @@ class ModelEntry(NamedTuple):
 
     name: str
     attribute: str
-    faces: str
-    split: str
-    transforms: str
-    backbone: str
-    alignment: str
-    trained_on: str
-    dataset_path: Path | None
-    model_path: Path | None
-    predictions: Path | None
+    faces: str = "masked"
+    split: str = "uniform"
+    transforms: str = "complex"
+    backbone: str = "resnet50"
+    alignment: str = "found"
+    trained_on: str = PUBLISHED
+    dataset_path: Path | None = None
+    model_path: Path | None = None
+    predictions: Path | None = None
 
     @property
     def is_published(self) -> bool:
@@ -78,10 +76,11 @@ def read_config(path: Path) -> list[ModelEntry]:
     """Read and check a config.json.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
-        Its models, in its order; that their files are there is checked where they are used.
+        Its models, in the order of the file; whether their files exist is checked when they are
+        used.
 
     Raises:
         ConfigError: no such file, no JSON, or an entry that is missing, unknown or contradictory.
@@ -109,19 +108,11 @@ def _read_entry(name: str, entry: object, dataset: object, path: Path) -> ModelE
     place = f"{path}, model {name!r}"
     if not isinstance(entry, dict):
         raise ConfigError(f"{place}: expected an object with {', '.join(_KEYS)}")
-    for key, value in entry.items():
-        if key not in _KEYS:
-            raise ConfigError(f"{place}: {key!r} is unknown; expected {', '.join(_KEYS)}")
-        if not isinstance(value, str) or not value:
-            raise ConfigError(f"{place}: expected text for {key}; {value!r} came")
-        if key in _CHOICES and value not in _CHOICES[key]:
-            raise ConfigError(
-                f"{place}: expected one of {', '.join(_CHOICES[key])} for {key}; {value!r} came"
-            )
+    _check_values(entry, place)
     attribute = entry.get("attribute", {"age_regression": "age"}.get(name, name))
     if attribute not in ATTRIBUTES:
         raise ConfigError(
-            f"{place}: expected an attribute of {', '.join(ATTRIBUTES)}; the name says none"
+            f"{place}: expected an attribute of {', '.join(ATTRIBUTES)}; the name is none of them"
         )
     measure = "percentage" if ATTRIBUTES[attribute].classes else "mae"
     if entry.get("accuracy") != measure:
@@ -135,63 +126,18 @@ def _read_entry(name: str, entry: object, dataset: object, path: Path) -> ModelE
         entry = {"dataset_path": dataset, **entry}
         if not isinstance(entry["dataset_path"], str):
             raise ConfigError(f"{place}: expected a dataset_path, here or above all models")
-    paths = {key: path.parent / entry[key] if key in entry else None for key in _PATHS}
-    return ModelEntry(
-        name,
-        attribute,
-        entry.get("faces", "masked"),
-        entry.get("split", "uniform"),
-        entry.get("transforms", "complex"),
-        entry.get("backbone", "resnet50"),
-        entry.get("alignment", "found"),
-        entry.get("trained_on", PUBLISHED),
-        **paths,
-    )
+    given = {key: entry[key] for key in ModelEntry._fields if key in entry}
+    paths = {key: path.parent / entry[key] for key in _PATHS if key in entry}
+    return ModelEntry(**{**given, **paths, "name": name, "attribute": attribute})
 
 
-# ------------------------------------------------------------------ options of the scripts on it
-
-
-def add_options(parser: argparse._ActionsContainer) -> None:
-    """Add the options of the scripts on config.json."""
-    parser.add_argument(
-        "--predictions",
-        type=Path,
-        default=Path("runs") / "predictions",
-        metavar="FOLDER",
-        help="where predictions made with weights are written (default: %(default)s)",
-    )
-    parser.add_argument("--name", help="of the results (default: the table's)")
-    parser.add_argument(
-        "--readme",
-        type=Path,
-        metavar="FILE",
-        help="also put the tables between <!-- NAME:begin --> and <!-- NAME:end --> of this file",
-    )
-    parser.add_argument(
-        "--seed", type=seed_number, default=1, help="of the bootstraps (default: 1)"
-    )
-    parser.add_argument("--limit", type=positive, metavar="N", help="only N test pictures a model")
-    parser.add_argument(
-        "--jobs", type=job_count, default=-1, help="processes that prepare pictures"
-    )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=default_cache_file().parent,
-        help="folder of prepared pictures (default: %(default)s)",
-    )
-
-
-def config_parser(docstring: str, script: str) -> argparse.ArgumentParser:
-    """Return the parser of a script that is on config.json alone."""
-    parser = new_parser(docstring, f"cd AJCAI2021 && python {script} --config config.json")
-    parser.add_argument(
-        "--config", type=Path, default=HERE / "config.json", help="(default: config.json)"
-    )
-    parser.add_argument("--expected", type=Path, default=HERE / "expected", help=argparse.SUPPRESS)
-    parser.add_argument(
-        "--output", type=Path, default=HERE / "results", help="for the results (default: results)"
-    )
-    add_options(parser)
-    return parser
+def _check_values(entry: dict, place: str) -> None:
+    for key, value in entry.items():
+        if key not in _KEYS:
+            raise ConfigError(f"{place}: {key!r} is unknown; expected {', '.join(_KEYS)}")
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{place}: expected text for {key}; {value!r} came")
+        if key in _CHOICES and value not in _CHOICES[key]:
+            raise ConfigError(
+                f"{place}: expected one of {', '.join(_CHOICES[key])} for {key}; {value!r} came"
+            )

@@ -1,4 +1,4 @@
-"""Split and manifest -> arrays in memory -> batches of training.
+"""Split and manifest -> prepared pictures and targets -> batches of training.
 
 A batch is a pure function of seed, epoch and step (training.loop).
 """
@@ -10,42 +10,87 @@ from typing import NamedTuple
 
 import numpy as np
 
+from AJCAI2021 import splits
 from AJCAI2021.attributes import ATTRIBUTES, class_weights, to_output, truth
-from AJCAI2021.prepared_pictures import FacePicture
+from AJCAI2021.prepared_pictures import (
+    FacePicture,
+    PreparedPictures,
+    picture_key,
+    prepare_pictures,
+)
 from AJCAI2021.splits import SplitError, SplitRow
+from AJCAI2021.training_options import RunOptions, TrainingSettings
+from mask_utils.errors import UserError
 from mask_utils.landmark_text import read_landmark_file
 from training.augmentation import Augmentation, vary
 
-FACES = ("masked", "unmasked")
-TRANSFORMS = {
-    "none": Augmentation(flip=0.0),
-    "simple": Augmentation(flip=0.5, shift=0.05, turn=8.0, zoom=0.1),
-    "complex": Augmentation(flip=0.5, shift=0.05, turn=8.0, zoom=0.1),
-}
-"""What is done to training pictures: nothing; mirrored, moved, turned and scaled a little; the same
-and then RandAugment, which is part of the network (training alone)."""
-RAND_AUGMENT_STRENGTH = 0.3
+_SLIGHT = Augmentation(flip=0.5, shift=0.05, turn=8.0, zoom=0.1)
+AUGMENTATIONS = {"none": Augmentation(flip=0.0), "simple": _SLIGHT, "complex": _SLIGHT}
+"""What --transforms does to training pictures: nothing; mirror, shift, turn and scale them a
+little; the same, and then RandAugment inside the trained network."""
+
+Make = Callable[[int, int], tuple]
+"""(epoch, step) -> a batch as Keras' fit takes it; the same arguments give the same batch."""
+
+
+class TrainingData(NamedTuple):
+    """What a training reads: rows of the split and prepared pictures of each subset.
+
+    key: hash of the training pictures.
+    """
+
+    rows: dict[str, list[SplitRow]]
+    prepared: dict[str, PreparedPictures]
+    key: str
+
+
+def read_training_data(settings: TrainingSettings, options: RunOptions) -> TrainingData:
+    """Read the split and prepare the pictures of all subsets.
+
+    Raises:
+        UserError: the split, the manifest or a picture is missing or cannot be used, or there are
+            fewer training pictures than a batch takes.
+    """
+    split = splits.read_split(options.data)
+    rows = {subset: splits.of_subset(split, subset)[: settings.limit] for subset in splits.SUBSETS}
+    print(", ".join(f"{len(found):,} for {subset}" for subset, found in rows.items()))
+    if len(rows["training"]) < settings.batch_size:
+        raise UserError(
+            f"expected at least one batch of {settings.batch_size} training pictures; "
+            f"{len(rows['training'])} came; give a smaller --batch_size"
+        )
+    alignment = settings.alignment or "found"
+    pictures = {
+        subset: find_pictures(found, options.pictures, settings.faces, alignment)
+        for subset, found in rows.items()
+    }
+    backbone, size = settings.backbone, settings.image_size
+    prepared = {
+        subset: prepare_pictures(found, backbone, size, options.cache, options.jobs)
+        for subset, found in pictures.items()
+    }
+    return TrainingData(rows, prepared, picture_key(pictures["training"], backbone, size))
 
 
 def find_pictures(
     rows: Sequence[SplitRow], pictures: Path, faces: str, alignment: str = "found"
 ) -> list[FacePicture]:
-    """Find the files of a split's pictures, and landmarks where the alignment takes them.
+    """Find the files of a split's pictures, and their landmarks where the alignment needs them.
 
     Args:
         rows: of the split.
         pictures: folder with manifest.csv and UTKFace/, as utkfaces_dataset.py and
             generate_mask_to_datasets.py write it.
         faces: "masked" or "unmasked".
-        alignment: one of prepared_pictures.ALIGNMENTS; with "A" the landmarks are those of the
-            unmasked picture for both, so that the two are cut alike.
+        alignment: one of choices.ALIGNMENTS; with "A" masked and unmasked pictures both get the
+            landmarks of the unmasked one, so that they are cut alike.
 
     Returns:
         One FacePicture a row.
 
     Raises:
-        SplitError: a picture that is not in the manifest. LandmarkFileError: no manifest, or a
-        damaged one.
+        SplitError: a picture is not in the manifest.
+        LandmarkFileError: there is no manifest, or it is damaged.
     """
     known = {
         Path(source).name: found
@@ -66,7 +111,7 @@ def find_pictures(
 
 
 class Targets(NamedTuple):
-    """What a network shall give: (n, outputs) float32 (one-hot, or age), and weights or None."""
+    """Targets of pictures: float32 (n, outputs), one-hot or age outputs; weights (n,) or None."""
 
     values: np.ndarray
     weights: np.ndarray | None
@@ -78,7 +123,7 @@ def targets(rows: Sequence[SplitRow], attribute: str, weighted: bool = False) ->
     Args:
         rows: the pictures.
         attribute: a key of ATTRIBUTES.
-        weighted: weigh each picture inversely to the share of its class.
+        weighted: weight each picture inversely to the share of its class.
 
     Raises:
         ValueError: weights for a regression.
@@ -87,40 +132,38 @@ def targets(rows: Sequence[SplitRow], attribute: str, weighted: bool = False) ->
     classes = len(ATTRIBUTES[attribute].classes)
     if not classes:
         if weighted:
-            raise ValueError("class weights are of classes; age has none")
+            raise ValueError("class weights need classes; age has none")
         return Targets(to_output(truths)[:, None], None)
     weights = class_weights(truths, classes)[truths].astype(np.float32) if weighted else None
     return Targets(np.eye(classes, dtype=np.float32)[truths], weights)
 
 
-def view(picture: np.ndarray, number: int, transforms: Augmentation, seed: tuple) -> np.ndarray:
+def view(picture: np.ndarray, number: int, augmentation: Augmentation, seed: tuple) -> np.ndarray:
     """Return one of the fixed views of a picture: 0 itself, 1 its mirror image, others varied.
 
     Args:
         picture: uint8 (height, width, 3).
         number: of the view.
-        transforms: of the views from 2 on.
-        seed: decides, with the number, what these look like.
+        augmentation: how strongly the views from 2 on are varied.
+        seed: of the varied views, together with the number.
 
     Returns:
         uint8 of the same shape.
     """
     if number < 2:
         return picture[:, ::-1] if number else picture
-    return vary(picture, transforms, np.random.default_rng((*seed, number)))
+    return vary(picture, augmentation, np.random.default_rng((*seed, number)))
 
 
-def view_batches(
-    views: np.ndarray, wanted: Targets, batch: int, seed: int
-) -> Callable[[int, int], tuple]:
-    """Return what makes the batches of training on views of activations.
+def view_batches(views: np.ndarray, wanted: Targets, batch: int, seed: int) -> Make:
+    """Return a function that makes the batches of training on views of activations.
 
     Args:
-        views: (pictures, views, h, w, channels) float16; of each picture of a batch one view is
+        views: float16 (pictures, views, h, w, channels); for each picture of a batch one view is
             drawn.
         wanted: targets of the pictures.
         batch: pictures in one.
-        seed: of order and views.
+        seed: of the order and of the views.
 
     Returns:
         (epoch, step) -> (x float32, y) or (x, y, weights); an epoch has pictures // batch steps.
@@ -134,28 +177,28 @@ def view_batches(
 
 
 def picture_batches(
-    pictures: np.ndarray, wanted: Targets, transforms: Augmentation, batch: int, seed: int
-) -> Callable[[int, int], tuple]:
-    """Return what makes the batches of training on pictures, each varied anew in every epoch.
+    pictures: np.ndarray, wanted: Targets, augmentation: Augmentation, batch: int, seed: int
+) -> Make:
+    """Return a function that makes the batches of training on pictures, varied in every epoch.
 
     Args:
-        pictures: (n, side, side, 3) uint8.
+        pictures: uint8 (n, side, side, 3).
         wanted, batch, seed: see view_batches.
-        transforms: what is done to them.
+        augmentation: how strongly the pictures are varied.
 
     Returns:
         See view_batches; x is float32, 0-255.
     """
 
     def take(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        return np.stack([vary(pictures[row], transforms, generator) for row in rows]).astype(
+        return np.stack([vary(pictures[row], augmentation, generator) for row in rows]).astype(
             np.float32
         )
 
     return _batches(take, wanted, batch, seed)
 
 
-def _batches(take: Callable, wanted: Targets, batch: int, seed: int) -> Callable:
+def _batches(take: Callable, wanted: Targets, batch: int, seed: int) -> Make:
     @lru_cache(maxsize=4)
     def order(epoch: int) -> np.ndarray:
         return np.random.default_rng((seed, epoch)).permutation(len(wanted.values))
@@ -163,10 +206,8 @@ def _batches(take: Callable, wanted: Targets, batch: int, seed: int) -> Callable
     def make(epoch: int, step: int) -> tuple:
         # Sorted, since neighbours in the file are read faster.
         rows = np.sort(order(epoch)[step * batch : (step + 1) * batch])
-        made = (
-            take(rows, np.random.default_rng((seed, epoch, step))),
-            wanted.values[rows],
-        )
-        return made if wanted.weights is None else (*made, wanted.weights[rows])
+        x = take(rows, np.random.default_rng((seed, epoch, step)))
+        y = wanted.values[rows]
+        return (x, y) if wanted.weights is None else (x, y, wanted.weights[rows])
 
     return make

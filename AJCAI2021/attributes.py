@@ -1,19 +1,17 @@
-"""Sex, race, age and age class of a face: classes, what a network gives for them, and errors."""
+"""Sex, race, age and age class of a face: classes, groups, network outputs, class weights."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from AJCAI2021.predictions import AGE, RACE, SEX
-
+SEX = ("male", "female")
+RACE = ("White", "Black", "Asian", "Indian", "Others")
+AGE = ("0–3", "4–12", "13–19", "20–30", "31–45", "46–60", "61+")
 AGE_BOUNDS = (3, 12, 19, 30, 45, 60)
 """Last year of each age class but the oldest."""
 MIDDLE_AGE = 60.0
 """The network's output for an age is (age - 60) / 60: age = 60 * output + 60."""
-
-SPLITS = ("random", "uniform")
-"""How pictures are divided; see AJCAI2021.splits."""
 
 
 class Face(NamedTuple):
@@ -25,13 +23,11 @@ class Face(NamedTuple):
 
 
 class Attribute(NamedTuple):
-    """One attribute.
+    """One attribute: its title in tables and figures, and its classes (none for a regression).
 
-    classes: names in the order of the network's outputs; none for a regression.
-    title: in tables and figures. command: how the paper's README and our options call it.
+    The classes are in the order of the network's outputs.
     """
 
-    command: str
     title: str
     classes: tuple[str, ...] = ()
 
@@ -42,10 +38,10 @@ class Attribute(NamedTuple):
 
 
 ATTRIBUTES = {
-    "sex": Attribute("sex", "Sex", SEX),
-    "race": Attribute("race", "Race", RACE),
-    "age": Attribute("age", "Age"),
-    "age_classification": Attribute("age_classification", "Age class", AGE),
+    "sex": Attribute("Sex", SEX),
+    "race": Attribute("Race", RACE),
+    "age": Attribute("Age"),
+    "age_classification": Attribute("Age class", AGE),
 }
 
 
@@ -54,15 +50,23 @@ def age_class(age: int) -> int:
     return int(np.searchsorted(AGE_BOUNDS, age))
 
 
+GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Face], int]]] = {
+    "sex": (SEX, lambda face: face.sex),
+    "race": (RACE, lambda face: face.race),
+    "age class": (AGE, lambda face: age_class(face.age)),
+}
+"""How faces are grouped: the names of the groups, and the index of a face's group."""
+
+
 def truth(face: Face, attribute: str) -> int:
-    """Return what is true of a face: a class index, or years for age."""
+    """Return the true value of an attribute: a class index, or years for age."""
     if attribute == "age_classification":
         return age_class(face.age)
     return getattr(face, attribute)
 
 
 def folder_name(face: Face, attribute: str) -> str:
-    """Return the class folder of a face; these sort, as text, in the order of the classes.
+    """Return the class folder of a face; folders sort, as text, in the order of the classes.
 
     Sex and race are their digits; ages have three digits; age classes are their first and last
     year, 000-003 to 061-.
@@ -78,24 +82,24 @@ def folder_name(face: Face, attribute: str) -> str:
 
 
 def to_output(years: Sequence[float]) -> np.ndarray:
-    """Return what the network has to give for ages: (years - 60) / 60, float32."""
+    """Return the network outputs that stand for ages: (years - 60) / 60, float32."""
     return ((np.asarray(years, np.float64) - MIDDLE_AGE) / 60).astype(np.float32)
 
 
 def to_years(output: np.ndarray) -> np.ndarray:
-    """Return the ages that outputs stand for, 60 * output + 60, not below zero, float64."""
+    """Return the ages that network outputs stand for: 60 * output + 60, at least 0, float64."""
     return np.maximum(60 * np.asarray(output, np.float64) + MIDDLE_AGE, 0)
 
 
 def class_weights(labels: Iterable[int], classes: int) -> np.ndarray:
-    """Return a weight for each class, inverse to its share, of mean 1 over the pictures.
+    """Compute a weight for each class, inverse to its share, of mean 1 over the pictures.
 
     Args:
         labels: class indices, at least one.
-        classes: how many there are; a class without pictures weighs 0.
+        classes: number of classes; a class without pictures gets weight 0.
 
     Returns:
-        float64 (classes,): pictures / (classes that occur * pictures of the class).
+        float64 (classes,): pictures / (classes with pictures * pictures of the class).
     """
     counts = np.bincount(list(labels), minlength=classes)
     weights = np.zeros(classes)

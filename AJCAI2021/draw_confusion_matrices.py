@@ -12,15 +12,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from AJCAI2021.predictions import ATTRIBUTES, normalised
-from AJCAI2021.regenerate_masked_vs_unmasked_results import read_matrices
+from AJCAI2021.config_options import HERE
+from AJCAI2021.published_predictions import PREDICTION_FILES, read_matrices
 from mask_utils.errors import end_cleanly
 from reproduction import options, provenance
-from reproduction.published import PublishedFileError
 
-HERE = Path(__file__).resolve().parent
 TOGETHER = ("sex", "race", "age_class")
 
 
@@ -32,28 +28,6 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv, argparse.Namespace(words=argv))
 
 
-def draw_confusion_matrix(axes, matrix: np.ndarray, classes: Sequence[str], title: str):
-    """Draw one confusion matrix.
-
-    Args: matplotlib axes; (C, C) counts, rows true; C class names; title.
-    Returns: the image, for a colour bar.
-    """
-    shares = normalised(matrix)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    size = 11 if len(classes) < 3 else 7
-    for (row, column), count in np.ndenumerate(matrix):
-        share = shares[row, column]
-        text = f"{count}" if np.isnan(share) else f"{share:.1%}\n{count}"
-        colour = "white" if share > 0.55 else "black"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes, rotation=40 if len(classes) > 2 else 0)
-    axes.set_yticks(ticks, classes)
-    accuracy = np.trace(matrix) / matrix.sum()
-    axes.set(xlabel="Predicted", ylabel="True", title=f"{title}\naccuracy {accuracy:.2%}")
-    return image
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw the figures; exit code 0 done, 1 a file is missing or malformed, 2 nothing to read."""
     arguments = parse_arguments(argv)
@@ -63,16 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if folder is None:
         return 2
     matrices = read_matrices(folder)
-    readable = {n: m for n, m in matrices.items() if not isinstance(m, PublishedFileError)}
-    for error in matrices.values():
-        if isinstance(error, PublishedFileError):
-            print(error, file=sys.stderr)
-    from matplotlib.figure import Figure
+    for error in matrices.errors.values():
+        print(error, file=sys.stderr)
 
+    # Matplotlib takes a second to import; --help and a missing folder do not wait for it.
+    from AJCAI2021.confusion_figures import draw_matrices
     from reproduction.figures import save
 
-    names = {f"confusion_{name}": (name,) for name in readable}
-    if set(TOGETHER) <= readable.keys():
+    names = {f"confusion_{name}": (name,) for name in matrices.found}
+    if set(TOGETHER) <= matrices.found.keys():
         names["confusion_all"] = TOGETHER
     description = provenance.describe(
         provenance.typed(Path(__file__).name, arguments.words),
@@ -81,17 +54,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         packages=("numpy", "matplotlib"),
     )
     for name, parts in names.items():
-        figure = Figure(figsize=(5 * len(parts) + 1, 5.8), layout="constrained")
-        panels = figure.subplots(1, len(parts), squeeze=False)[0]
-        for axes, part in zip(panels, parts, strict=True):
-            attribute = ATTRIBUTES[part]
-            image = draw_confusion_matrix(axes, readable[part], attribute.classes, attribute.title)
-        figure.colorbar(image, ax=list(panels), label="Share of the true class", shrink=0.7)
+        files = [PREDICTION_FILES[part] for part in parts]
+        figure = draw_matrices(
+            [matrices.found[part] for part in parts],
+            [file.classes for file in files],
+            [file.title for file in files],
+        )
         path = arguments.output / f"{name}.png"
         for written in save(figure, path, arguments.pdf):
             print(written)
         provenance.write_meta(path, description)
-    return int(len(readable) < len(matrices))
+    return int(bool(matrices.errors))
 
 
 if __name__ == "__main__":

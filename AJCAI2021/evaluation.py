@@ -1,23 +1,15 @@
-"""What predictions are worth, for whom, and how two models differ on the same pictures."""
+"""Accuracy and error of predictions, by group, and how two models differ on the same pictures."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from AJCAI2021 import uncertainty
-from AJCAI2021.attributes import ATTRIBUTES, Face, age_class
+from AJCAI2021.attributes import ATTRIBUTES, GROUPS, age_class
 from AJCAI2021.prediction_files import Predictions, same_pictures
-from AJCAI2021.predictions import AGE, RACE, SEX
 from AJCAI2021.splits import face_of
 from AJCAI2021.uncertainty import Estimate, PairedTest
-
-GROUPS: dict[str, tuple[tuple[str, ...], Callable[[Face], int]]] = {
-    "sex": (SEX, lambda face: face.sex),
-    "race": (RACE, lambda face: face.race),
-    "age class": (AGE, lambda face: age_class(face.age)),
-}
-"""What faces are grouped by: names of the groups, and the number of a face's group."""
 
 
 class GroupFigure(NamedTuple):
@@ -33,9 +25,8 @@ class GroupFigure(NamedTuple):
 class Comparison(NamedTuple):
     """Two models on the same test pictures.
 
-    first, second: accuracy, or mean absolute error in years. gain: how much better the first is:
-    its accuracy less the second's, or the second's error less its own. test: McNemar's, for age
-    Wilcoxon's.
+    first, second: accuracy, or mean absolute error in years. gain: how much better the first one
+    is, as a difference of accuracies or of errors. test: McNemar's, for age Wilcoxon's.
     """
 
     pictures: int
@@ -46,19 +37,22 @@ class Comparison(NamedTuple):
 
 
 class Information(NamedTuple):
-    """Bits that predictions tell of the truth (age: of age classes), of all there is to be told."""
+    """Mutual information of predictions and truth, and the entropy of the truth, in bits.
 
-    told: Estimate
-    all: float
+    Ages are replaced by their age classes.
+    """
+
+    mutual: Estimate
+    entropy: float
 
 
 def figures_of(predictions: Predictions, attribute: str, seed: int) -> dict[str, Estimate]:
-    """Return accuracy, or for age MAE and RMSE in years, with intervals.
+    """Return accuracy, or MAE and RMSE in years for age, with intervals.
 
     Args:
         predictions: at least one.
         attribute: a key of ATTRIBUTES.
-        seed: of the bootstrap, which age alone needs.
+        seed: of the bootstrap, which only age needs.
     """
     if ATTRIBUTES[attribute].classes:
         return {"accuracy": uncertainty.accuracy(predictions.correct)}
@@ -79,17 +73,17 @@ def group_figures(predictions: Predictions, attribute: str, seed: int) -> list[G
         predictions, attribute, seed: see figures_of; names are UTKFace names.
 
     Returns:
-        All pictures; those of each sex, race and age class; of each sex and race; and of each sex,
-        race and age class together. "all" stands where a group is not told apart.
+        Figures of all pictures; of each sex, race and age class; of each sex and race; and of each
+        combination of sex, race and age class. "all" stands for a property that is not divided.
 
     Raises:
         ValueError: a name lacks a field.
     """
     faces = [face_of(name) for name in predictions.names]
     numbers = {name: np.array([of(face) for face in faces]) for name, (_, of) in GROUPS.items()}
-    together = ((), ("sex",), ("race",), ("age class",), ("sex", "race"), tuple(GROUPS))
+    divisions = ((), ("sex",), ("race",), ("age class",), ("sex", "race"), tuple(GROUPS))
     found = []
-    for names in together:
+    for names in divisions:
         for group in _combinations(names):
             member = np.ones(len(faces), bool)
             for name, number in group.items():
@@ -117,12 +111,12 @@ def compare(first: Predictions, second: Predictions, attribute: str, seed: int) 
     """Compare two models' predictions of the same pictures.
 
     Args:
-        first, second: of the same pictures, in any order.
+        first, second: predictions of the same pictures, in any order.
         attribute: a key of ATTRIBUTES.
         seed: of the bootstraps.
 
     Raises:
-        PredictionFileError: they are not of the same pictures.
+        PredictionFileError: the pictures differ.
     """
     first, second = same_pictures(first, second)
     if ATTRIBUTES[attribute].classes:
@@ -141,18 +135,18 @@ def information(predictions: Predictions, attribute: str, seed: int) -> Informat
     """Return the mutual information of predictions and truth, with its bootstrap interval.
 
     Args:
-        predictions, attribute, seed: see figures_of; ages are told apart by their age classes.
+        predictions, attribute, seed: see figures_of.
     """
     true, predicted = (
         _classes(values, attribute) for values in (predictions.true, predictions.predicted)
     )
-    # A resample repeats pictures, and so tells more of itself than the pictures do.
-    told = uncertainty.bootstrap([true, predicted], uncertainty.mutual_information, seed, "basic")
-    return Information(told._replace(low=max(0.0, told.low)), uncertainty.entropy(true))
+    # Resamples repeat pictures, which biases mutual information upwards.
+    mutual = uncertainty.bootstrap([true, predicted], uncertainty.mutual_information, seed, "basic")
+    return Information(mutual._replace(low=max(0.0, mutual.low)), uncertainty.entropy(true))
 
 
 def _classes(values: np.ndarray, attribute: str) -> np.ndarray:
-    """Class indices as they are; of ages those of their classes."""
+    """Return class indices unchanged, and ages as the indices of their age classes."""
     if ATTRIBUTES[attribute].classes:
         return values
     return np.array([age_class(int(np.rint(age))) for age in values])

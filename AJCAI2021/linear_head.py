@@ -1,4 +1,4 @@
-"""The best linear head on features as they are: fine-tuning then need not look for it."""
+"""The initial linear head: fitted to the features as they are, before fine-tuning."""
 
 import warnings
 
@@ -14,12 +14,12 @@ def fit_head(features: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.n
     """Fit a dense layer on features: logistic regression for classes, ridge for a number.
 
     Args:
-        features: (n, d) float.
-        values: (n, classes) one-hot, of at least two columns, or (n, 1) numbers.
+        features: float (n, d).
+        values: one-hot (n, classes) with at least two columns, or numbers (n, 1).
 
     Returns:
-        (kernel (d, outputs), bias (outputs,)), float32; a class without a picture gets the lowest
-        bias of the others less 5.
+        Kernel (d, outputs) and bias (outputs,), float32; a class without a picture gets the lowest
+        bias of the others minus 5.
 
     Source: Kumar et al. 2022, linear probing before fine-tuning.
     """
@@ -37,10 +37,10 @@ def fit_head(features: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.n
         seen = np.unique(labels)
         if len(seen) > 1:
             with warnings.catch_warnings():
-                # A rough optimum does: it is only where training begins.
+                # A rough optimum is enough for the start of training.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 found = LogisticRegression(C=_C, max_iter=200).fit(standard, labels)
-            if len(seen) == 2:  # scikit-learn gives the second class's logit alone
+            if len(seen) == 2:  # scikit-learn returns only the logit of the second class
                 kernel[:, seen[1]], bias[seen[1]] = found.coef_[0], found.intercept_[0]
             else:
                 kernel[:, seen], bias[seen] = found.coef_.T, found.intercept_

@@ -1,11 +1,10 @@
-"""Files of predictions: `name,true,predicted,score_<class>...`, from which all is recomputed.
+"""Files of predictions: `name,true,predicted,score_<class>...`, from which figures are computed.
 
 For age `true` and `predicted` are years and there are no scores; for the other attributes they are
 class indices, and the scores are the network's probabilities.
 """
 
 import csv
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from AJCAI2021.attributes import ATTRIBUTES
-from AJCAI2021.predictions import confusion_matrix
+from AJCAI2021.confusion import confusion_matrix
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
-from reproduction.published import Prediction, PublishedFileError, read_predictions
+from reproduction.published import PublishedFileError, read_predictions
+from reproduction.tables import rows_to_csv
 
 _PUBLISHED_HEADER = ("Name", "Label", "Predicted")
 
@@ -27,10 +27,10 @@ class PredictionFileError(UserError):
 
 
 class Predictions(NamedTuple):
-    """What a network says of pictures.
+    """Predictions of pictures by one model.
 
-    names: (n,) file names without "masked_". true, predicted: (n,) class indices, int64; for age
-    years, float64. scores: (n, classes) float64, or None.
+    names: (n,) file names without "masked_". true, predicted: (n,), class indices as int64, or
+    years as float64 for age. scores: float64 (n, classes), or None.
     """
 
     names: tuple[str, ...]
@@ -40,37 +40,35 @@ class Predictions(NamedTuple):
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each prediction is right, (n,) bool."""
+        """Whether each prediction is right, bool (n,)."""
         return self.true == self.predicted
 
     @property
     def errors(self) -> np.ndarray:
-        """Predicted less true, (n,) float64."""
+        """Predicted minus true values, float64 (n,)."""
         return self.predicted - self.true
 
     def matrix(self, classes: int) -> np.ndarray:
-        """Confusion matrix, (classes, classes) int64, rows true."""
-        rows = zip(self.names, self.true.tolist(), self.predicted.tolist(), strict=True)
-        return confusion_matrix([Prediction(*row) for row in rows], classes)
+        """Confusion matrix, int64 (classes, classes), rows true."""
+        return confusion_matrix(self.true, self.predicted, classes)
 
 
 def write_predictions(path: Path, predictions: Predictions, attribute: str) -> None:
-    """Write a file of predictions, whole or not at all.
+    """Write a file of predictions.
 
     Args:
         path: of the CSV file.
-        predictions: what to write.
+        predictions: to write.
         attribute: a key of ATTRIBUTES; its classes name the columns of scores.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_header(attribute, predictions.scores is not None))
+    rows = []
     for row, name in enumerate(predictions.names):
         true, predicted = predictions.true[row], predictions.predicted[row]
         values = [f"{true:g}", f"{predicted:.4f}" if attribute == "age" else str(predicted)]
         scores = [] if predictions.scores is None else predictions.scores[row]
-        writer.writerow([name, *values, *(f"{score:.6f}" for score in scores)])
-    write_file(path, text.getvalue())
+        rows.append([name, *values, *(f"{score:.6f}" for score in scores)])
+    header = _header(attribute, predictions.scores is not None)
+    write_file(path, rows_to_csv(header, rows))
 
 
 def _header(attribute: str, scores: bool) -> list[str]:
@@ -86,11 +84,11 @@ def read_prediction_file(path: Path, attribute: str) -> Predictions:
         attribute: a key of ATTRIBUTES.
 
     Returns:
-        Predictions in the file's order.
+        Predictions in the order of the file.
 
     Raises:
-        PredictionFileError: no such file, another header, a malformed line (file and line are
-            named), a picture that comes twice, or no prediction at all.
+        PredictionFileError: the file is missing, has another header, a malformed line (named with
+            the file), the same picture twice, or no predictions.
     """
     classes = len(ATTRIBUTES[attribute].classes)
     try:
@@ -112,10 +110,24 @@ def read_prediction_file(path: Path, attribute: str) -> Predictions:
             f"{path}: expected the header {','.join(_header(attribute, True))}; "
             f"{','.join(header)[:80] or 'an empty file'} came"
         )
+    names, table = _read_rows(path, lines, len(header), classes)
+    kind = np.int64 if classes else np.float64
+    return Predictions(
+        names,
+        table[:, 0].astype(kind),
+        table[:, 1].astype(kind),
+        table[:, 2:] if scored else None,
+    )
+
+
+def _read_rows(
+    path: Path, lines: Sequence[Sequence[str]], width: int, classes: int
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the names (n,) and the numbers (n, width - 1) of the lines below the header."""
     rows: dict[str, list[float]] = {}
     for number, line in enumerate(lines, start=2):
         values = _numbers(line[1:])
-        if len(line) != len(header) or not line[0] or not _fits(values, classes):
+        if len(line) != width or not line[0] or not _fits(values, classes):
             kind = f"class indices below {classes}" if classes else "ages of 0 or more"
             raise PredictionFileError(
                 f"{path}, line {number}: expected a name, two {kind} and finite scores; "
@@ -126,14 +138,7 @@ def read_prediction_file(path: Path, attribute: str) -> Predictions:
         rows[line[0]] = values
     if not rows:
         raise PredictionFileError(f"{path}: expected predictions below the header; none came")
-    table = np.array(list(rows.values()))
-    kind = np.int64 if classes else np.float64
-    return Predictions(
-        tuple(rows),
-        table[:, 0].astype(kind),
-        table[:, 1].astype(kind),
-        table[:, 2:] if scored else None,
-    )
+    return tuple(rows), np.array(list(rows.values()))
 
 
 def _numbers(words: Sequence[str]) -> list[float]:
@@ -150,16 +155,16 @@ def _fits(values: Sequence[float], classes: int) -> bool:
 
 
 def same_pictures(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:
-    """Bring two predictions of the same pictures into one order, that of the first.
+    """Bring two predictions of the same pictures into the order of the first.
 
     Raises:
-        PredictionFileError: they are of different pictures, or disagree on what is true.
+        PredictionFileError: the pictures differ, or their true values do.
     """
     place = {name: row for row, name in enumerate(second.names)}
     if set(place) != set(first.names):
         lacking = sorted(set(place) ^ set(first.names))
         raise PredictionFileError(
-            f"expected predictions of the same pictures; {len(lacking)} are in one file alone, "
+            f"expected predictions of the same pictures; {len(lacking)} are in one file only, "
             f"the first is {lacking[0]}"
         )
     order = [place[name] for name in first.names]
@@ -167,5 +172,5 @@ def same_pictures(first: Predictions, second: Predictions) -> tuple[Predictions,
     second = Predictions(first.names, second.true[order], second.predicted[order], scores)
     if not np.array_equal(first.true, second.true):
         at = int(np.argmax(first.true != second.true))
-        raise PredictionFileError(f"{first.names[at]}: the two files disagree on what is true")
+        raise PredictionFileError(f"{first.names[at]}: the two files have different true values")
     return first, second

@@ -1,36 +1,26 @@
-"""Pictures -> one array of the network's input, made once, kept on disk and mapped into memory.
+"""Pictures -> one array of network inputs, made once, kept on disk and mapped into memory.
 
-A training reads every picture dozens of times. Here each is decoded and cut once, in parallel, and
-kept in a file of fixed-size rows that is named by everything that decides its content. A build that
-was killed goes on where it was; a file takes its name only when it is whole.
+A training reads every picture dozens of times. Here each one is decoded and cut once, in parallel,
+into a file that is named by everything that decides its content.
 """
 
-import contextlib
-import fcntl
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import joblib
 import numpy as np
-from tqdm import tqdm
 
-from face_models.alignment import CHIP_SIZE, aligned_chip, chip_by_points
+from AJCAI2021.disk_arrays import CHUNK, ArrayError, build_array
+from face_models.alignment import aligned_chip, chip_by_points
 from mask_utils.detection import YUNET
-from mask_utils.errors import UserError
 from mask_utils.images import PictureError, decode_picture, read_file
 from mask_utils.landmark_cache import detector_name
 from mask_utils.landmarks import find_face
 
-_FORMAT = "1"  # raise it when the same key would stand for another content
-_CHUNK = 128  # rows a process makes before it says so
-
-
-ALIGNMENTS = ("found", "A")
-"""How the chips of the dlib backbone are cut: by five points found on the picture as it is, masked
-or not, or by the landmarks of the unmasked picture."""
+_FORMAT = "1"  # to be raised when the same key would stand for another content
 
 
 class FacePicture(NamedTuple):
@@ -43,12 +33,8 @@ class FacePicture(NamedTuple):
     landmarks: np.ndarray | None = None
 
 
-class ArrayError(UserError):
-    """An array of prepared pictures cannot be made or used; the message says what to do."""
-
-
 def resized_square(picture: np.ndarray, size: int) -> np.ndarray:
-    """Scale a picture so that its shorter side fits, and cut the square in its middle.
+    """Scale a picture so that its shorter side fits, and cut out the square in its middle.
 
     Args:
         picture: uint8 (height, width, 3).
@@ -68,17 +54,17 @@ def resized_square(picture: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(resized[top : top + size, left : left + size])
 
 
-def prepare_picture(picture: FacePicture, backbone: str, size: int) -> np.ndarray:
-    """Read a picture and bring it to what a backbone sees.
+def prepare_picture(picture: FacePicture, backbone: str, size: int) -> tuple[np.ndarray, bool]:
+    """Read a picture and cut out what a backbone sees.
 
     Args:
         picture: file, and landmarks where they are given.
-        backbone: "dlib": the aligned face chip, or, where no face is found, the whole picture;
+        backbone: "dlib": the aligned face chip, or the whole picture where no face is found;
             "resnet50": the whole picture, see resized_square.
         size: side of the result in pixels.
 
     Returns:
-        uint8 (size, size, 3), RGB.
+        uint8 (size, size, 3), RGB; False where a face was looked for and none was found.
 
     Raises:
         ArrayError: the picture cannot be read; it is named.
@@ -88,37 +74,28 @@ def prepare_picture(picture: FacePicture, backbone: str, size: int) -> np.ndarra
     except PictureError as error:
         raise ArrayError(f"{picture.path}: {error}") from None
     if backbone != "dlib":
-        return resized_square(pixels, size)
+        return resized_square(pixels, size), True
     if picture.landmarks is not None:
-        return aligned_chip(pixels, picture.landmarks, size)
+        return aligned_chip(pixels, picture.landmarks, size), True
     face = find_face(pixels)
-    # A prediction is asked for of every picture: one without a found face counts, as it is.
-    return (
-        resized_square(pixels, size) if face is None else chip_by_points(pixels, face.points, size)
-    )
+    if face is None:  # every picture needs a prediction, and counts
+        return resized_square(pixels, size), False
+    return chip_by_points(pixels, face.points, size), True
 
 
-def failure_to_enrol(pictures: Sequence[FacePicture], jobs: int = -1) -> float:
-    """Return the share of pictures on which a face is looked for and none is found (FTE)."""
-    found = joblib.Parallel(n_jobs=jobs, prefer="threads")(
-        joblib.delayed(_has_face)(picture) for picture in pictures
-    )
-    return 1 - float(np.mean(found))
+class PreparedPictures(NamedTuple):
+    """Pictures as a network sees them, read-only and mapped from disk.
 
+    pixels: uint8 (n, size, size, 3), RGB. found: bool (n,), False where a face was looked for and
+    none was found: such a picture is prepared whole.
+    """
 
-def _has_face(picture: FacePicture) -> bool:
-    if picture.landmarks is not None:
-        return True
-    return find_face(decode_picture(read_file(picture.path))) is not None
-
-
-def default_size(backbone: str) -> int:
-    """Return the side of the pictures that a backbone was made for, in pixels."""
-    return CHIP_SIZE if backbone == "dlib" else 224
+    pixels: np.ndarray
+    found: np.ndarray
 
 
 def picture_key(pictures: Sequence[FacePicture], backbone: str, size: int) -> str:
-    """Return a name of what prepare_pictures makes: the content of the files, and the settings.
+    """Return a name for what prepare_pictures makes: a hash of the files and the settings.
 
     Raises:
         ArrayError: a picture cannot be read; it is named.
@@ -138,36 +115,38 @@ def picture_key(pictures: Sequence[FacePicture], backbone: str, size: int) -> st
 
 def prepare_pictures(
     pictures: Sequence[FacePicture], backbone: str, size: int, cache: Path, jobs: int = -1
-) -> np.ndarray:
+) -> PreparedPictures:
     """Prepare pictures, or map what an earlier run made of the same ones.
 
     Args:
         pictures, backbone, size: see prepare_picture.
         cache: folder of the arrays.
-        jobs: processes, as joblib counts them.
+        jobs: number of processes, as joblib counts them.
 
     Returns:
-        uint8 (pictures, size, size, 3) RGB, read-only, mapped from disk.
+        The prepared pictures, in their order.
 
     Raises:
-        ArrayError: a picture cannot be read, or the folder not be written.
+        ArrayError: a picture cannot be read, or the folder cannot be written.
     """
-    path = cache / f"pictures_{picture_key(pictures, backbone, size)}.npy"
+    path = cache / f"prepared_{picture_key(pictures, backbone, size)}.npy"
 
-    def fill(rows: np.ndarray, todo: Sequence[range]) -> Iterator[range]:
+    def fill(rows: np.ndarray, missing: Sequence[range]) -> Iterator[range]:
         tasks = (
             joblib.delayed(_fill)(
                 rows.filename, pictures[part.start : part.stop], part, backbone, size
             )
-            for part in todo
+            for part in missing
         )
-        # Few pictures are sooner done than processes started.
-        few = len(pictures) <= 2 * _CHUNK
+        # A few pictures take less time than starting processes.
+        few = len(pictures) <= 2 * CHUNK
         yield from joblib.Parallel(n_jobs=1 if few else jobs, return_as="generator_unordered")(
             tasks
         )
 
-    return build_array(path, (len(pictures), size, size, 3), np.uint8, fill, "pictures")
+    row = np.dtype([("pixels", np.uint8, (size, size, 3)), ("found", np.bool_)])
+    array = build_array(path, (len(pictures),), row, fill, "pictures")
+    return PreparedPictures(array["pixels"], array["found"])
 
 
 def _fill(
@@ -179,80 +158,3 @@ def _fill(
         rows[row] = prepare_picture(picture, backbone, size)
     rows.flush()
     return part
-
-
-def build_array(
-    path: Path,
-    shape: tuple[int, ...],
-    dtype: type,
-    fill: Callable[[np.ndarray, Sequence[range]], Iterator[range]],
-    what: str,
-) -> np.ndarray:
-    """Build an array on disk row by row, go on with one that was begun, or map a finished one.
-
-    Args:
-        path: of the .npy file; its name stands for its content.
-        shape, dtype: of the array; the first axis is that of the rows.
-        fill: (writable array, parts of rows that are not made) -> the parts, as each is made.
-        what: a word for the progress bar.
-
-    Returns:
-        The array, read-only, mapped from disk.
-
-    Raises:
-        ArrayError: the folder cannot be written, or the file is not this array.
-    """
-    if not path.is_file():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.with_suffix(".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # a second run waits for the first
-                if not path.is_file():
-                    _build(path, shape, dtype, fill, what)
-        except OSError as error:
-            size = int(np.prod(shape)) * np.dtype(dtype).itemsize / 2**20
-            raise ArrayError(
-                f"{path.parent}: cannot keep {size:.0f} MiB of {what} there "
-                f"({error.strerror or error}); name another --cache"
-            ) from None
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        array = None
-    if array is None or array.shape != shape or array.dtype != dtype:
-        raise ArrayError(f"{path}: not the {what} that it is named for; delete the file")
-    return array
-
-
-def _build(path: Path, shape: tuple, dtype: type, fill: Callable, what: str) -> None:
-    partial, done_file = path.with_suffix(".partial"), path.with_suffix(".done")
-    rows = _map(partial)
-    if rows is None or rows.shape != shape or rows.dtype != dtype:
-        done_file.unlink(missing_ok=True)
-        rows = np.lib.format.open_memmap(partial, "w+", dtype, shape)
-    done = set(done_file.read_text().split()) if done_file.is_file() else set()
-    parts = [range(start, min(start + _CHUNK, shape[0])) for start in range(0, shape[0], _CHUNK)]
-    todo = [part for part in parts if str(part.start) not in done]
-    with (
-        tqdm(total=shape[0], unit="row", desc=what, mininterval=1) as bar,
-        done_file.open("a") as note,
-        contextlib.closing(fill(rows, todo)) as made,
-    ):
-        bar.update(shape[0] - sum(map(len, todo)))
-        for part in made:
-            rows.flush()  # before the note that says so
-            note.write(f"{part.start}\n")
-            note.flush()
-            bar.update(len(part))
-    del rows
-    partial.replace(path)
-    done_file.unlink()
-    path.with_suffix(".lock").unlink(missing_ok=True)
-
-
-def _map(path: Path) -> np.ndarray | None:
-    """Map an array for writing; None where there is none, or it is damaged."""
-    try:
-        return np.load(path, mmap_mode="r+", allow_pickle=False)
-    except (OSError, ValueError):
-        return None

@@ -10,8 +10,8 @@ with what the files give (96.70, 83.34 and 66.33 %). Run time: under 1 s on 2 CP
 
     python regenerate_masked_vs_unmasked_results.py --config trained_here.json --name trained_here
 
-does it from models or predictions (attribute_config.py has the format) and goes on where the paper
-stops: every figure with its interval; masked against unmasked on the same test pictures (McNemar's
+uses models or predictions of your own (attribute_config.py has the format) and adds what the paper
+lacks: an interval for every figure; masked against unmasked on the same test pictures (McNemar's
 test, Wilcoxon's for age); what the mask hides in points and in bits; figures by group. 30 s.
 """
 
@@ -22,19 +22,20 @@ from pathlib import Path
 
 import numpy as np
 
-from AJCAI2021.attribute_config import add_options
-from AJCAI2021.predictions import ATTRIBUTES, class_figures, confusion_matrix
+from AJCAI2021.config_options import HERE, ConfigOptions, add_config_options, config_options
+from AJCAI2021.confusion import class_figures
+from AJCAI2021.published_predictions import PREDICTION_FILES, Matrices, read_matrices
 from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
-from reproduction.published import PublishedFileError, PublishedFolder
+from verification.metrics import clopper_pearson
 
-HERE = Path(__file__).resolve().parent
+SCRIPT = Path(__file__).name
 TITLES = {
     "overall": "Overall results: sex, race and age behind a mask",
     "masked_vs_unmasked": "Masked against unmasked",
 }
-# Which predictions stand behind a cell, and the unit its table prints accuracy in.
+# The predictions that each cell is computed from, and the unit its table prints accuracy in.
 SOURCES = {
     "overall": {("With transforms", "Sex accuracy"): "sex_random_split"},
     "masked_vs_unmasked": {
@@ -59,90 +60,87 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--config",
         type=Path,
         metavar="FILE",
-        help="a config.json: from its models or predictions instead of the published ones",
+        help="a config.json: use its models or predictions instead of the published ones",
     )
-    add_options(parser.add_argument_group("with --config"))
+    add_config_options(parser.add_argument_group("with --config"))
     return parser.parse_args(argv, argparse.Namespace(words=argv))
-
-
-def read_matrices(folder: PublishedFolder) -> dict[str, np.ndarray | PublishedFileError]:
-    """Confusion matrix of each attribute, or the error that prevented it."""
-    matrices: dict[str, np.ndarray | PublishedFileError] = {}
-    for name, attribute in ATTRIBUTES.items():
-        try:
-            predictions = folder.predictions(attribute.file, len(attribute.classes))
-            matrices[name] = confusion_matrix(predictions, len(attribute.classes))
-        except PublishedFileError as error:
-            matrices[name] = error
-    return matrices
 
 
 def judge_table(
     name: str,
-    matrices: dict[str, np.ndarray | PublishedFileError],
+    matrices: Matrices,
     expected_folder: Path = HERE / "expected",
     confidence: bool = False,
 ) -> list[tables.Cell]:
     """Judge every cell of one table.
 
-    Args: "overall" or "masked_vs_unmasked"; what read_matrices gave; folder of expected CSVs;
-        whether to compute intervals.
-    Returns: judged cells.
-    Raises: tables.TableError where the expected figures cannot be read.
+    Args:
+        name: "overall" or "masked_vs_unmasked".
+        matrices: of read_matrices.
+        expected_folder: folder of the CSV files of expected figures.
+        confidence: whether to compute intervals.
+
+    Raises:
+        tables.TableError: the expected figures cannot be read.
     """
     unit = UNITS[name]
     cells = []
     for cell in tables.read_expected(expected_folder / f"{name}.csv"):
         source = SOURCES[name].get((cell.row, cell.column))
-        matrix = matrices.get(source)
-        if not isinstance(matrix, np.ndarray):
-            reason = str(matrix) if matrix else "no published predictions are known for this cell"
+        if source not in matrices.found:
+            error = matrices.errors.get(source)
+            reason = str(error) if error else "no published predictions are known for this cell"
             cells.append(tables.judge(cell, None, reason))
             continue
-        hits, total = int(np.trace(matrix)), int(matrix.sum())
+        hits, total = _hits_of(matrices.found[source])
         bounds = None
         if confidence:
-            from verification.metrics import clopper_pearson
-
             low, high, method = clopper_pearson(hits, total)
             bounds = (low * unit, high * unit, method)
         cells.append(tables.judge(cell, hits / total * unit, interval=bounds))
     return cells
 
 
-def class_rows(matrices: dict[str, np.ndarray | PublishedFileError]):
-    """Recall and precision of every class as header and rows of text; "–" where undefined."""
+def _hits_of(matrix: np.ndarray) -> tuple[int, int]:
+    """Return the number of correct predictions, and of all."""
+    return int(np.trace(matrix)), int(matrix.sum())
+
+
+def class_rows(matrices: Matrices) -> tuple[list[str], list[list[str]]]:
+    """Return recall and precision of every class as header and rows of text; "–" if undefined."""
     header = ["attribute", "class", "pictures", "recall", "precision"]
     rows = []
-    for name, matrix in matrices.items():
-        if not isinstance(matrix, np.ndarray):
-            continue
-        for figures in class_figures(matrix, ATTRIBUTES[name].classes):
+    for name, matrix in matrices.found.items():
+        for figures in class_figures(matrix, PREDICTION_FILES[name].classes):
             rates = (f"{r:.4f}" if r is not None else "–" for r in figures[2:])
             rows.append([name, figures.name, str(figures.support), *rates])
-        hits, total = int(np.trace(matrix)), int(matrix.sum())
+        hits, total = _hits_of(matrix)
         rows.append([name, "all", str(total), f"{hits / total:.4f} accuracy ({hits:,})", ""])
     return header, rows
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Regenerate both tables; exit code 0 done, 1 a cell failed, 2 nothing to read."""
-    arguments = parse_arguments(argv)
-    if arguments.config is not None:
-        from AJCAI2021 import mask_effect  # SciPy, which the published tables do without
+def write_class_rows(matrices: Matrices, output: Path, description: dict) -> None:
+    """Print recall and precision of every class, and write them to per_class.csv."""
+    header, rows = class_rows(matrices)
+    text = "\n".join(",".join(f'"{field}"' for field in row) for row in (header, *rows))
+    result = output / "per_class.csv"
+    write_file(result, text + "\n")
+    provenance.write_meta(result, description)
+    print(f"\nRecall and precision of each class\n{tables.to_console(header, rows)}")
 
-        return mask_effect.regenerate(Path(__file__).name, TITLES["masked_vs_unmasked"], arguments)
+
+def regenerate_published(arguments: argparse.Namespace) -> int:
+    """Make both tables from the published predictions."""
     folder = options.open_published(
         arguments.published, arguments.expected / "prediction_files.csv"
     )
     if folder is None:
         return 2
     matrices = read_matrices(folder)
-    for error in matrices.values():
-        if isinstance(error, PublishedFileError):
-            print(error, file=sys.stderr)
+    for error in matrices.errors.values():
+        print(error, file=sys.stderr)
     description = provenance.describe(
-        provenance.typed(Path(__file__).name, arguments.words), vars(arguments), folder.hashes()
+        provenance.typed(SCRIPT, arguments.words), vars(arguments), folder.hashes()
     )
     everything: list[tables.Cell] = []
     for name, title in TITLES.items():
@@ -154,14 +152,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         tables.write_results(cells, title, arguments.output / name, description)
         tables.print_table(cells, title)
         everything += cells
-    header, rows = class_rows(matrices)
-    text = "\n".join(",".join(f'"{field}"' for field in row) for row in (header, *rows))
-    result = arguments.output / "per_class.csv"
-    write_file(result, text + "\n")
-    provenance.write_meta(result, description)
-    print(f"\nRecall and precision of each class\n{tables.to_console(header, rows)}")
-    unread = any(isinstance(matrix, PublishedFileError) for matrix in matrices.values())
-    return int(unread or tables.exit_code(everything))
+    write_class_rows(matrices, arguments.output, description)
+    return int(bool(matrices.errors) or tables.exit_code(everything))
+
+
+def regenerate_from_config(from_config: ConfigOptions) -> int:
+    """Make the table of masked against unmasked faces from models or predictions."""
+    # SciPy and scikit-learn take seconds to import; the published tables do not wait for them.
+    from AJCAI2021 import config_tables, mask_effect
+
+    return config_tables.regenerate(from_config, config_tables.MASKED, mask_effect.sections)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Regenerate the tables; exit code 0 done, 1 a cell failed, 2 nothing to read."""
+    arguments = parse_arguments(argv)
+    if arguments.config is not None:
+        return regenerate_from_config(config_options(SCRIPT, arguments))
+    return regenerate_published(arguments)
 
 
 if __name__ == "__main__":

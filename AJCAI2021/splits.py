@@ -1,17 +1,15 @@
-"""Training, validation and test pictures: one split for all four attributes, from the names alone.
+"""Training, validation and test pictures: one split for all four attributes, by the names alone.
 
-    uniform  of each sex the pictures are put in order, race by race and in it by age (then by
-             name); of every ten that follow each other eight go to training, one to validation and
-             one to testing; a ten carries over ages and races; the last, incomplete ten of a sex
-             goes to training.
-    random   shuffled inside each class, class after class, and dealt out by tens in the same way;
-             a class here is sex, race and age class together.
+    uniform  The pictures of each sex are sorted by race, then age, then name. Of every ten in a
+             row, eight go to training, one to validation and one to testing; a ten may span ages
+             and races. The last, incomplete ten of a sex goes to training.
+    random   The pictures of each class are shuffled, class after class, and divided by tens in the
+             same way; a class is a combination of sex, race and age class.
 
 A split is a CSV file with the columns picture, subset, age, sex, race.
 """
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,10 +20,11 @@ import numpy as np
 from AJCAI2021.attributes import Face, age_class
 from mask_utils.datasets import parse_utkface_name
 from mask_utils.errors import UserError
+from reproduction.tables import rows_to_csv
 
 SUBSETS = ("training", "validation", "testing")
 COLUMNS = ("picture", "subset", "age", "sex", "race")
-# Of ten pictures in a row: eight, one and one.
+# The subsets of ten pictures in a row.
 _TEN = (*["training"] * 8, "validation", "testing")
 
 
@@ -34,7 +33,7 @@ class SplitError(UserError):
 
 
 class SplitRow(NamedTuple):
-    """One picture of a split: file name of the unmasked picture, subset, and what its name says."""
+    """One picture of a split: file name of the unmasked picture, subset, and the face's labels."""
 
     picture: str
     subset: str
@@ -42,7 +41,7 @@ class SplitRow(NamedTuple):
 
 
 def face_of(name: str) -> Face:
-    """Return what a UTKFace name says.
+    """Return the age, sex and race in a UTKFace name.
 
     Raises:
         ValueError: the name lacks a field.
@@ -54,7 +53,7 @@ def face_of(name: str) -> Face:
 
 
 def uniform_split(names: Iterable[str]) -> dict[str, str]:
-    """Return the subset of each name under the uniform split, see the module's docstring.
+    """Divide names by the uniform split; see the module's docstring.
 
     Args:
         names: UTKFace names, each once, in any order.
@@ -77,14 +76,14 @@ def uniform_split(names: Iterable[str]) -> dict[str, str]:
 
 
 def random_split(names: Iterable[str], seed: int) -> dict[str, str]:
-    """Return the subset of each name under the random split, see the module's docstring.
+    """Divide names by the random split; see the module's docstring.
 
     Args:
         names: UTKFace names, each once, in any order.
         seed: 0 or more; the same names and seed give the same split.
 
     Returns:
-        {name: subset}; of n names n // 10 are for validation and n // 10 for testing.
+        {name: subset}; of n names, n // 10 are for validation and n // 10 for testing.
 
     Raises:
         ValueError: a name lacks a field.
@@ -101,7 +100,7 @@ def random_split(names: Iterable[str], seed: int) -> dict[str, str]:
 
 
 def _deal(ordered: Sequence[str]) -> dict[str, str]:
-    """Give of every whole ten eight to training and one each to validation and testing."""
+    """Give eight of every complete ten to training, and one each to validation and testing."""
     whole = len(ordered) - len(ordered) % 10
     return {
         name: _TEN[place % 10] if place < whole else "training"
@@ -110,18 +109,13 @@ def _deal(ordered: Sequence[str]) -> dict[str, str]:
 
 
 def split_rows(subsets: Mapping[str, str]) -> list[SplitRow]:
-    """Return the rows of a split, in the order of the names."""
+    """Return the rows of a split, sorted by name."""
     return [SplitRow(name, subsets[name], face_of(name)) for name in sorted(subsets)]
 
 
 def to_csv(rows: Iterable[SplitRow]) -> str:
     """Return a split as the text of its CSV file."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([row.picture, row.subset, *row.face])
-    return text.getvalue()
+    return rows_to_csv(COLUMNS, [[row.picture, row.subset, *row.face] for row in rows])
 
 
 def read_split(path: Path) -> list[SplitRow]:
@@ -131,11 +125,11 @@ def read_split(path: Path) -> list[SplitRow]:
         path: CSV with COLUMNS.
 
     Returns:
-        Its rows, in the file's order.
+        Its rows, in the order of the file.
 
     Raises:
-        SplitError: no such file, another layout, a malformed line (file and line are named), a
-            picture that comes twice, or a subset without pictures.
+        SplitError: the file is missing, has another layout, a malformed line (named with the file),
+            the same picture twice, or a subset without pictures.
     """
     rows: dict[str, SplitRow] = {}
     try:
@@ -159,7 +153,7 @@ def read_split(path: Path) -> list[SplitRow]:
     counts = Counter(row.subset for row in rows.values())
     empty = [subset for subset in SUBSETS if not counts[subset]]
     if empty:
-        raise SplitError(f"{path}: expected pictures for {empty[0]}; none is there")
+        raise SplitError(f"{path}: expected pictures for {empty[0]}; there are none")
     return list(rows.values())
 
 

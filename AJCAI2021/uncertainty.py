@@ -1,4 +1,7 @@
-"""How sure a figure is, and what a mask takes away: intervals, paired tests, mutual information."""
+"""Intervals, paired tests and mutual information.
+
+SciPy and scikit-learn do the statistics; this module fixes their options and orders the results.
+"""
 
 import math
 from collections.abc import Callable, Sequence
@@ -21,10 +24,10 @@ class Estimate(NamedTuple):
 
 
 class PairedTest(NamedTuple):
-    """A paired test: two-sided p value, and how many pictures speak for the first and the second.
+    """A paired test: two-sided p value, and the number of pictures in favour of either side.
 
-    `first` counts the pictures on which the first alone is right (or has the smaller error),
-    `second` those on which the second alone is; the others say nothing.
+    `first` counts the pictures on which only the first is right (or has the smaller error),
+    `second` those on which only the second is; ties are in neither.
     """
 
     p: float
@@ -33,10 +36,13 @@ class PairedTest(NamedTuple):
 
 
 def accuracy(correct: np.ndarray) -> Estimate:
-    """Return the share of pictures predicted rightly, with its Clopper-Pearson interval.
+    """Return the share of correct predictions, with its Clopper-Pearson interval.
+
+    The interval is two-sided; verification.metrics.clopper_pearson, which follows the biometric
+    standard, is one-sided where none or all are correct.
 
     Args:
-        correct: (n,) bool, n at least 1.
+        correct: bool (n,), n at least 1.
 
     Raises:
         ValueError: no picture.
@@ -57,7 +63,7 @@ def bootstrap(
     """Return a statistic with its bootstrap interval over pictures.
 
     Args:
-        values: arrays (n,) that belong to the same n pictures; they are drawn together.
+        values: arrays (n,) over the same n pictures, which are resampled together.
         statistic: (*values) -> number.
         seed: of the 2,000 resamples.
         method: "percentile", or "basic" for a statistic that is biased upwards in resamples.
@@ -66,7 +72,7 @@ def bootstrap(
         Estimate; NaN bounds for a single picture.
 
     Raises:
-        ValueError: no picture, or arrays of unlike length.
+        ValueError: no picture, or arrays of different lengths.
 
     Source: Efron and Tibshirani 1993, chapter 13.
     """
@@ -100,19 +106,19 @@ def root_mean_square_error(errors: np.ndarray) -> float:
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> PairedTest:
-    """Test whether two classifiers are equally often right on the same pictures.
+    """Test whether two classifiers are equally accurate on the same pictures.
 
     Args:
-        first, second: (n,) bool, whether each is right on picture i.
+        first, second: bool (n,), whether each is right on picture i.
 
     Returns:
-        PairedTest with the exact binomial p value; 1 where they never differ.
+        PairedTest with the exact binomial p value; 1 where the two never differ.
 
     Raises:
-        ValueError: arrays of unlike length.
+        ValueError: arrays of different lengths.
 
-    Source: McNemar 1947, exact form: the b + c pictures on which only one is right are tosses of a
-        fair coin.
+    Source: McNemar 1947, exact form: under the null hypothesis, the pictures on which only one is
+        right are tosses of a fair coin.
     """
     first, second = _pair(first, second, bool)
     only_first, only_second = int(np.sum(first & ~second)), int(np.sum(~first & second))
@@ -125,13 +131,13 @@ def wilcoxon(first: np.ndarray, second: np.ndarray) -> PairedTest:
     """Test whether two regressions have equally large errors on the same pictures.
 
     Args:
-        first, second: (n,) errors, with or without sign.
+        first, second: float (n,), errors with or without sign.
 
     Returns:
-        PairedTest of |first| against |second|, signed ranks; equal errors are left out.
+        PairedTest of |first| against |second| by signed ranks; equal errors are left out.
 
     Raises:
-        ValueError: arrays of unlike length.
+        ValueError: arrays of different lengths.
 
     Source: Wilcoxon 1945.
     """
@@ -149,17 +155,17 @@ def _pair(first, second, dtype) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mutual_information(true: np.ndarray, predicted: np.ndarray) -> float:
-    """Return how many bits a prediction tells of the truth, corrected for the size of the sample.
+    """Return the mutual information of truth and prediction in bits, corrected for its bias.
 
     Args:
         true, predicted: (n,) class indices, n at least 1.
 
     Returns:
-        Bits: the plug-in estimate less (r - 1)(c - 1) / (2 n ln 2), of r true and c predicted
-        classes that occur; not below 0.
+        The plug-in estimate minus (r - 1)(c - 1) / (2 n ln 2), with r true and c predicted classes
+        that occur; at least 0.
 
     Raises:
-        ValueError: no picture, or arrays of unlike length.
+        ValueError: no picture, or arrays of different lengths.
 
     Source: Miller 1955, the first term of the bias.
     """
@@ -172,5 +178,5 @@ def mutual_information(true: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def entropy(true: np.ndarray) -> float:
-    """Return the entropy of classes in bits, what there is to be told; true (n,) class indices."""
+    """Return the entropy of class indices (n,) in bits."""
     return float(stats.entropy(np.bincount(np.asarray(true)), base=2))

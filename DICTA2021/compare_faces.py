@@ -1,14 +1,14 @@
-"""Compare the faces of two pictures, masked or not: how alike, and whether they match.
+"""Compare the faces of two pictures, masked or not: how alike they are, and whether they match.
 
     python DICTA2021/compare_faces.py A.jpg B.jpg
 
-The model is masked_dlib, trained here (DICTA2021/models/README.md says on what, and how well it
-does), or dlib's own network. In each picture the largest face is taken, masked or not (--faces
-central: the one nearest to the middle); it is compared together with its mirror image. The decision
-holds at a stated false match rate, whose threshold was measured on unmasked faces; behind masks
-more of the genuine pairs fail. One comparison proves nothing about who a person is.
+The model is masked_dlib, which was trained here (DICTA2021/models/README.md says on what, and how
+accurate it is), or dlib's own network. The largest face of each picture is compared, masked or not
+(with --faces central, the one nearest to the centre); its vector is the mean of those of the face
+and of its mirror image. The threshold of the decision gives a stated false match rate on unmasked
+faces; with masks, more genuine pairs fail. A single comparison does not prove who a person is.
 
-Exit code 0: match, 1: no match, 2: wrong usage or no face. Takes about 4 s, most of it starting up.
+Exit code 0: match, 1: no match, 2: wrong usage or no face. Takes about 4 s, most of it to start up.
 """
 
 import argparse
@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-from DICTA2021.model_scores import OWN_MODELS
+from DICTA2021.matchers import OWN_MODELS
 from face_models.alignment import chip_by_points
 from face_models.preparation import NoFaceError, Picture, chip_preparation, require_face
 from mask_utils.argument_types import new_parser
@@ -50,25 +50,27 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         help="false match rate of masked_dlib's decision (default: 0.001)",
     )
     parser.add_argument(
-        "--whole", action="store_true", help="the pictures are faces, cut close; look for none"
+        "--whole", action="store_true", help="the pictures are cropped to the face; do not find it"
     )
     parser.add_argument(
-        "--output", type=Path, help="a picture of both, side by side, with boxes and points"
+        "--output", type=Path, help="write both pictures, side by side, with boxes and points"
     )
     finding = parser.add_argument_group("finding faces")
     finding.add_argument(
         "--faces",
         choices=("largest", "central"),
         default="largest",
-        help="whose face of a picture (default: largest)",
+        help="which face of a picture to compare (default: largest)",
     )
     add_detector_options(finding)
     arguments = parser.parse_args(argv)
     check_detector_options(parser, arguments)
     if arguments.fmr and arguments.models == "dlib":
-        parser.error("--fmr is masked_dlib's; dlib decides by the distance that its author advises")
+        parser.error(
+            "--fmr is for masked_dlib; dlib decides by the distance that its author advises"
+        )
     if arguments.whole and arguments.output:
-        parser.error("--output shows what was found; with --whole nothing is looked for")
+        parser.error("--output shows the faces found; with --whole no face is looked for")
     return arguments
 
 
@@ -84,7 +86,7 @@ def face_chip(path: Path, arguments: argparse.Namespace) -> FaceChip:
     """Read a picture and cut out the face that is compared.
 
     Raises:
-        UserError: not a picture, or no face in it.
+        UserError: the file is not a picture, or no face is found in it.
     """
     try:
         picture = read_picture(path)
@@ -96,8 +98,8 @@ def face_chip(path: Path, arguments: argparse.Namespace) -> FaceChip:
         raise UserError(f"{path}: {error}") from None
     except NoFaceError:
         raise UserError(
-            f"{path}: expected a face; none was found; try --min_score 0.3, or cut the picture to "
-            "the face and say --whole"
+            f"{path}: expected a face; none was found; try --min_score 0.3, or crop the picture to "
+            "the face and use --whole"
         ) from None
     return FaceChip(picture, chip_by_points(picture, face.points), face)
 
@@ -115,7 +117,7 @@ def read_thresholds(path: Path) -> dict[str, float]:
 
 
 def show(found: Sequence[FaceChip], height: int = 400) -> np.ndarray:
-    """Draw boxes and points and lay pictures side by side; uint8 RGB."""
+    """Return the pictures side by side, with the boxes and points of their faces, uint8 RGB."""
     drawn = []
     for picture, _, face in found:
         scale = height / picture.shape[0]
@@ -127,7 +129,7 @@ def show(found: Sequence[FaceChip], height: int = 400) -> np.ndarray:
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Compare two pictures and print the verdict; 0 match, 1 no match."""
+    """Compare two pictures and print the verdict; return 0 for a match, 1 for none."""
     found = [face_chip(path, arguments) for path in arguments.pictures]
     from face_models.dlib_resnet import dlib_network
 

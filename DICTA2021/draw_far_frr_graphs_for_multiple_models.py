@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = options.open_published(arguments.published, arguments.expected / "score_files.csv")
     if folder is None:
         return 2
-    from reproduction.figures import save
-    from verification import figures  # matplotlib: only once there is something to draw
+    from reproduction.figures import save  # matplotlib: only once there is something to draw
+    from verification.figures import draw_det, draw_error_rates
 
     failed = False
     for dataset in arguments.dataset or score_tables.DATASETS:
@@ -66,10 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             failed = True
             continue
         title = f"CP1 on {dataset}"
-        figures = {"far_frr": figures.draw_error_rates(scores, title, [SIGMOID])}
-        # Where no similarity makes an error there is no curve to draw.
+        figures = {"far_frr": draw_error_rates(scores, title, [SIGMOID])}
+        # If no similarity makes an error, there is no curve to draw.
         if arguments.det and any(metrics.equal_error_rate(*pair).eer for pair in scores.values()):
-            figures["det_similarities"] = figures.draw_det(scores, title)
+            figures["det_similarities"] = draw_det(scores, title)
         flags = ["--det"] * arguments.det
         description = provenance.describe(
             shlex.join(["python", Path(__file__).name, *flags]),

@@ -1,7 +1,7 @@
 """Average score files of several models, line by line: the papers' Ensemble.
 
 DICTA2021, Benchmark 2: Ensemble = mean of the scores of FT1, FT2 and FT3. Reads and writes the
-published format, one similarity a line; a second's work.
+published format, one similarity per line. Takes about a second.
 
     python DICTA2021/ensemble_scores.py --scores scores/FT1 scores/FT2 scores/FT3 \\
         --output scores/Ensemble
@@ -9,6 +9,7 @@ published format, one similarity a line; a second's work.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,9 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         metavar="PLACE",
         help="score files of the same pairs, or folders of score_<dataset>.txt",
     )
-    parser.add_argument("--output", type=Path, required=True, help="a file, or a folder")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="file, or folder, for the mean scores"
+    )
     return parser.parse_args(argv)
 
 
@@ -42,7 +45,7 @@ def average(paths: list[Path]) -> np.ndarray:
     """Return the mean of score files of the same pairs, (n,) float64.
 
     Raises:
-        UserError: a file is missing or malformed, or they differ in length.
+        UserError: a file is missing or malformed, or the files differ in length.
     """
     try:
         scores = [read_scores(path) for path in paths]
@@ -57,29 +60,41 @@ def average(paths: list[Path]) -> np.ndarray:
     return np.mean(scores, axis=0)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Average every score file that all places hold."""
-    places = arguments.scores
-    if len(places) < 2:
-        raise UserError("expected at least two places of scores; one came")
+def matching_files(places: Sequence[Path], output: Path) -> dict[Path, list[Path]]:
+    """Return the score files to average, by the file to which their mean is written.
+
+    Args:
+        places: files, or folders of score_<dataset>.txt; a dataset that a folder lacks is reported
+            and left out.
+        output: a file, or a folder.
+
+    Raises:
+        UserError: a place is missing, or files and folders are mixed.
+    """
     for place in places:
         if not place.exists():
-            raise UserError(f"expected score files at {place}; it is not there")
-    if any(place.is_dir() for place in places):
-        for place in places:
-            if not place.is_dir():
-                raise UserError(f"expected only folders, or only files; {place} is a file")
-        names = [{path.name for path in place.glob("score_*.txt")} for place in places]
-        common = sorted(set.intersection(*names))
-        for place, own in zip(places, names, strict=True):
-            for name in sorted(set.union(*names) - own):
-                print(f"{place / name} is missing, so this dataset is left out", file=sys.stderr)
-        jobs = {arguments.output / name: [place / name for place in places] for name in common}
-    else:
-        jobs = {arguments.output: places}
-    if not jobs:
+            raise UserError(f"expected score files at {place}; it does not exist")
+    if not any(place.is_dir() for place in places):
+        return {output: list(places)}
+    for place in places:
+        if not place.is_dir():
+            raise UserError(f"expected only folders, or only files; {place} is a file")
+    names = [{path.name for path in place.glob("score_*.txt")} for place in places]
+    for place, own in zip(places, names, strict=True):
+        for name in sorted(set.union(*names) - own):
+            print(f"{place / name} is missing, so this dataset is left out", file=sys.stderr)
+    common = sorted(set.intersection(*names))
+    return {output / name: [place / name for place in places] for name in common}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Average every score file that all places hold."""
+    if len(arguments.scores) < 2:
+        raise UserError("expected at least two places of scores; got one")
+    files = matching_files(arguments.scores, arguments.output)
+    if not files:
         raise UserError("expected a score_<dataset>.txt that all folders hold; there is none")
-    for to, paths in jobs.items():
+    for to, paths in files.items():
         mean = average(paths)
         write_file(to, "".join(f"{value!r}\n" for value in mean.tolist()))
         print(f"{to}: {len(mean):,} scores, mean of {len(paths)}")

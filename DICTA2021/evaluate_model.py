@@ -1,48 +1,49 @@
-"""Score lists of pairs with a model of yours, or one of this repository, and print its error rates.
+"""Score lists of pairs with your model, or one of this repository, and print its error rates.
 
-DICTA2021's verification test, exact protocol. Any list that generate_pairs.py wrote, or a published
-one. The model is one of
-  --models dlib ...      a network of this repository or a published checkpoint
-  --keras FILE.keras     your own: a picture (height, width, 3) -> a vector
-  --embeddings FILE.csv  vectors you have: columns picture (path below the dataset's folder), then
-                         one column a dimension
-Results: <name>.csv, .md and .meta.json, and ROC and DET figures. The first scoring of 1,200 LFW
-pairs with dlib takes about 20 s on 2 cores, a second one 6 s, out of the cache of vectors.
+DICTA2021's verification test under the exact protocol, on any list of pairs from generate_pairs.py
+or a published one. Models are given by
+  --models dlib ...      networks of this repository or published checkpoints
+  --keras FILE.keras     your own model: a picture (height, width, 3) -> a vector
+  --embeddings FILE.csv  your own vectors: a column picture (path below the dataset's folder), then
+                         one column per dimension
+Results: <name>.csv, .md and .meta.json, and ROC and DET figures. Scoring 1,200 LFW pairs with dlib
+takes about 20 s on 2 cores; the second time, with the cache of vectors, 6 s.
 """
 
 import argparse
-import csv
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from DICTA2021 import model_scores, score_tables
-from DICTA2021.model_scores import MATCHERS, MissingError, Scores
+from DICTA2021 import score_tables
+from DICTA2021.matchers import MATCHERS
+from DICTA2021.model_options import add_model_options, mirrors, model_options
+from DICTA2021.model_scores import (
+    SIMILARITIES,
+    Scorer,
+    csv_scorer,
+    keras_scorer,
+    repository_scorer,
+)
+from DICTA2021.pair_lists import input_hashes, listed_pictures, read_lists
 from face_models.alignment import ALIGNMENTS
-from face_models.vector_cache import model_key
-from face_models.vectors import Embeddings
+from face_models.user_models import SCALINGS
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
-from reproduction.published import Comparisons, Pair
+from reproduction.published import Comparisons
 from verification import metrics
-from verification.similarity import distance_similarity
 
 HERE = Path(__file__).resolve().parent
-SIMILARITIES = ("distance", "cosine")
-CURVES = 14  # as many as a figure's legend shows beside it
-
-Scorer = Callable[[list[Pair], str, str], Scores]
-"""(pairs, dataset, name of the list) -> scores."""
+CURVES = 14  # as many as fit into the legend beside a figure
 
 
 class Result(NamedTuple):
-    """One line of the table: a list of pairs under one model. Rates are of the exact protocol."""
+    """One row of the table: a list of pairs scored by one model, under the exact protocol."""
 
     pairs: str
     dataset: str
@@ -73,31 +74,31 @@ def evaluate(
 
     Args:
         scorer: gives the scores of pairs.
-        model: how the table calls it.
+        model: its name in the table.
         lists: folder of the pair lists.
         dataset: its name.
-        limit: only the first pairs that can be compared, or None.
+        limit: number of pairs to use, the first ones that can be compared; None for all.
         seed: of the bootstrap over subjects.
         base_folder: of the datasets.
 
     Returns:
-        The line of the table, and the completed comparisons. FTE is the share of the distinct
-        pictures of the protocol that gave no vector (no face found, no mask painted), FTA the share
-        of its pairs that were never compared.
+        The row of the table, and the completed comparisons. FTE is the share of the protocol's
+        distinct pictures that gave no vector (no face found, no mask painted), FTA the share of its
+        pairs that were never compared.
 
-        Where too few pairs could be compared, error rates are NaN and the reason is printed.
+        If too few pairs could be compared, error rates are NaN and the reason is printed.
 
     Raises:
-        UserError: a missing or malformed list.
+        UserError: a list is missing or malformed.
     """
-    listed, labelled = model_scores.read_lists(lists, dataset, base_folder)
+    listed, labelled = read_lists(lists, dataset, base_folder)
     unlabelled = [pair for pair in listed if pair not in labelled]
     if unlabelled:
-        raise UserError(f"{dataset}: expected a label for {' '.join(unlabelled[0])!r}; none came")
+        raise UserError(f"{dataset}: expected a label for {' '.join(unlabelled[0])!r}; found none")
     attempts = list(labelled)
     if limit is not None:
         listed = listed[:limit]
-        # Pairs listed after the last one looked at were not attempted.
+        # Pairs after the last one to be scored were not attempted.
         attempts = attempts[: attempts.index(listed[-1]) + 1]
     scored = scorer(listed, dataset, f"{lists}/{dataset}")
     done = np.flatnonzero(np.isfinite(scored.scores))
@@ -121,8 +122,8 @@ def evaluate(
         )
         rates = dict.fromkeys(("EER", "FMR100", "FMR1000", "ZeroFMR"), np.nan)
         bounds, with_failures = metrics.Interval(np.nan, np.nan, "none"), np.nan
-    pictures = model_scores.listed_pictures(attempts, dataset)
-    embedded = set(model_scores.listed_pictures(listed, dataset)) - set(scored.failures)
+    pictures = listed_pictures(attempts, dataset)
+    embedded = set(listed_pictures(listed, dataset)) - set(scored.failures)
     result = Result(
         pairs=lists.name,
         dataset=dataset,
@@ -142,131 +143,6 @@ def evaluate(
     return result, comparisons
 
 
-def repository_scorer(
-    name: str, base_folder: Path, models_folder: Path, options: model_scores.Options
-) -> Scorer:
-    """Return the scorer of a model of this repository; see DICTA2021.model_scores.score_pairs."""
-
-    def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
-        faces = model_scores.known_faces(base_folder, dataset)
-        if MATCHERS[name].network == "dlib" and options.alignment == "A" and not faces:
-            raise MissingError(
-                f"{dataset}: alignment A needs the landmarks in {base_folder / 'manifest.csv'}; "
-                "there are none of this dataset; say --alignment found"
-            )
-        return model_scores.score_pairs(
-            pairs, base_folder / dataset, faces, name, models_folder, options, list_name
-        )
-
-    return score
-
-
-def keras_scorer(
-    path: Path,
-    base_folder: Path,
-    scaling: str,
-    similarity: str,
-    options: model_scores.Options,
-) -> Scorer:
-    """Return the scorer of a user's own Keras model: a picture -> a vector.
-
-    Args:
-        path: a .keras file; it is read in safe mode, so that no code in it runs.
-        base_folder: of the datasets.
-        scaling: 255 (pixels as they are), 1 (0 to 1), or centred (-1 to 1).
-        similarity: one of SIMILARITIES.
-        options: all are used but preprocessing and alignment.
-
-    Raises:
-        UserError: the file is no such model.
-    """
-    if path.suffix != ".keras":
-        raise UserError(f"expected a model saved as .keras; {path.name} came")
-    import keras
-
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        shape, output = tuple(model.input_shape), tuple(model.output_shape)
-    # Keras raises nearly anything for a file that is none of its models, or an unsafe one.
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: expected a Keras model that loads safely: {reason}") from None
-    if len(shape) != 4 or shape[3] != 3 or None in shape[1:] or len(output) != 2:
-        raise UserError(
-            f"{path}: expected a model (n, height, width, 3) -> (n, d); {shape} -> {output} came"
-        )
-    preparation = model_scores.own_preparation(
-        shape[1:3], scaling, options.crop_margin, options.detector
-    )
-    key = model_key(model)
-
-    def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
-        faces = model_scores.known_faces(base_folder, dataset)
-        pictures = model_scores.listed_pictures(pairs, list_name)
-        result = model_scores.embed_listed(
-            pictures, base_folder / dataset, faces, lambda: model, key, preparation, options
-        )
-        return model_scores.compare(pairs, pictures, result, _similarity(similarity))
-
-    return score
-
-
-def csv_scorer(path: Path, similarity: str) -> Scorer:
-    """Return the scorer of vectors that a user has.
-
-    Args:
-        path: CSV with a header: picture, then one column a dimension.
-        similarity: one of SIMILARITIES.
-
-    Raises:
-        UserError: a malformed line, named; or a picture that comes twice.
-    """
-    vectors: dict[str, list[float]] = {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if header[:1] != ["picture"] or len(header) < 2:
-                raise UserError(
-                    f"{path}: expected the columns picture and one a dimension; "
-                    f"{', '.join(header)[:80] or 'an empty file'} came"
-                )
-            for row in reader:
-                values = [float(word) for word in row[1:]]
-                if len(row) != len(header) or not np.isfinite(values).all():
-                    raise ValueError(f"expected {len(header) - 1} finite numbers")
-                name = model_scores.clean(row[0])
-                if name in vectors:
-                    raise ValueError(f"{row[0]!r} comes twice")
-                vectors[name] = values
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
-    except ValueError as error:
-        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
-    row_of = {name: row for row, name in enumerate(vectors)}
-    matrix = np.array(list(vectors.values()), np.float32)
-
-    def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
-        pictures = model_scores.listed_pictures(pairs, list_name)
-        rows = np.array([row_of.get(place, -1) for place in pictures], np.int64)
-        failures = dict.fromkeys(np.flatnonzero(rows < 0), f"not in {path.name}")
-        found = Embeddings(matrix, rows, failures)
-        return model_scores.compare(pairs, pictures, found, _similarity(similarity))
-
-    return score
-
-
-def _similarity(name: str):
-    if name == "distance":
-        return distance_similarity
-
-    def cosine(references: np.ndarray, probes: np.ndarray) -> np.ndarray:
-        lengths = np.linalg.norm(references, axis=1) * np.linalg.norm(probes, axis=1)
-        return np.einsum("ij,ij->i", references, probes) / np.maximum(lengths, 1e-12)
-
-    return cosine
-
-
 def _text(value: object) -> str:
     if not isinstance(value, float):
         return str(value)
@@ -278,7 +154,7 @@ def write_results(
 ) -> None:
     """Print the table and write it with its figures: <stem>.csv, .md, .meta.json, _roc, _det.
 
-    Where there are more curves than one figure holds, the others follow in <stem>_roc_2 and so on.
+    If there are more curves than fit into one figure, the others go to <stem>_roc_2 and so on.
     """
     from reproduction import figures
     from verification.figures import draw_det, draw_roc
@@ -314,7 +190,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--models dlib masked_dlib --output results --name my_test",
     )
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="datasets as masked, or as they are"
+        "--base_folder", type=Path, required=True, help="folder of the datasets, masked or original"
     )
     parser.add_argument(
         "--pairs", type=Path, nargs="+", required=True, help="folders of pair lists"
@@ -328,22 +204,30 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         nargs="+",
         choices=ALIGNMENTS,
         default=["found"],
-        help="of dlib's chips: found by five points of the picture as it is; A by the unmasked "
-        "picture's landmarks; B by those predicted on the picture itself in the unmasked picture's "
-        "box; whole: none (default: found)",
+        help="what dlib's chips are cut by; found: five points found on the picture as it is; A: "
+        "landmarks of the unmasked picture; B: landmarks predicted on the picture itself in the "
+        "unmasked picture's box; whole: nothing, pictures are only resized (default: found)",
     )
     parser.add_argument(
         "--scaling",
-        choices=tuple(model_scores.SCALINGS),
+        choices=tuple(SCALINGS),
         default="1",
-        help="what --keras takes: pixels 0-255, 0-1 or -1 to 1 (default: 1)",
+        help="pixels that the --keras model takes: 255: 0 to 255; 1: 0 to 1; centred: -1 to 1 "
+        "(default: 1)",
     )
     parser.add_argument(
-        "--similarity", choices=SIMILARITIES, default="distance", help="of your own vectors"
+        "--similarity",
+        choices=SIMILARITIES,
+        default="distance",
+        help="of the vectors of --keras and --embeddings (default: distance)",
     )
-    model_scores.add_model_options(parser)
-    parser.add_argument("--output", type=Path, default=HERE / "results", help="for the results")
-    parser.add_argument("--name", default="evaluation", help="of the results (default: evaluation)")
+    add_model_options(parser)
+    parser.add_argument(
+        "--output", type=Path, default=HERE / "results", help="folder for the results"
+    )
+    parser.add_argument(
+        "--name", default="evaluation", help="name of the results (default: evaluation)"
+    )
     arguments = parser.parse_args(argv)
     if not (arguments.models or arguments.keras or arguments.embeddings):
         parser.error("name a model: --models, --keras or --embeddings")
@@ -361,8 +245,8 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
     for name in arguments.models:
         aligned = MATCHERS[name].network == "dlib"
         for alignment in arguments.alignment if aligned else [""]:
-            options = model_scores.model_options(arguments, alignment or "found")
-            words = [name, alignment, "mirrored" if model_scores.mirrors(name, options) else ""]
+            options = model_options(arguments, alignment or "found")
+            words = [name, alignment, "mirrored" if mirrors(name, options) else ""]
             scorers[" ".join(filter(None, words))] = repository_scorer(
                 name, arguments.base_folder, arguments.models_folder, options
             )
@@ -372,7 +256,7 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
             arguments.base_folder,
             arguments.scaling,
             arguments.similarity,
-            model_scores.model_options(arguments),
+            model_options(arguments),
         )
     if arguments.embeddings:
         scorers[arguments.embeddings.stem] = csv_scorer(arguments.embeddings, arguments.similarity)
@@ -397,7 +281,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
                 results.append(result)
                 if np.isfinite(result.EER):
                     curves[f"{model}, {dataset}, {lists.name}"] = comparisons
-    inputs = model_scores.input_hashes(
+    inputs = input_hashes(
         arguments.base_folder,
         arguments.pairs,
         arguments.datasets,

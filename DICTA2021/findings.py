@@ -22,7 +22,7 @@ PAIRED = (("CP1", "Ensemble"), ("CP2", "Ensemble"), ("FT1", "Ensemble"), ("EX1",
 
 
 def read_models(folder: PublishedFolder) -> dict[tuple[str, str], Comparisons]:
-    """Comparisons of every model of Benchmark 2 on every dataset, by (model, dataset).
+    """Return the comparisons of every model of Benchmark 2 on every dataset, by (model, dataset).
 
     Raises: PublishedFileError for the first file that is missing or malformed.
     """
@@ -34,7 +34,7 @@ def read_models(folder: PublishedFolder) -> dict[tuple[str, str], Comparisons]:
 
 
 def rounding(cells: Iterable[tables.Cell]) -> str:
-    """How many of the figures that can be computed agree when rounded, and when truncated."""
+    """Say how many of the figures that can be computed agree if rounded, and if truncated."""
     computed = [c for c in cells if c.ours is not None and c.expected.published is not None]
     agree = {
         truncate: sum(
@@ -46,14 +46,14 @@ def rounding(cells: Iterable[tables.Cell]) -> str:
     }
     rounded = agree[False] > agree[True]
     return (
-        f"Of {len(computed)} published figures that the score files give, {agree[False]} come back "
-        f"to every printed digit when rounded half up, {agree[True]} when truncated"
+        f"Of {len(computed)} published figures that the score files give, {agree[False]} agree in "
+        f"every printed digit if ours are rounded half up, {agree[True]} if they are truncated"
         + (": the published tables were rounded." if rounded else ".")
     )
 
 
 def short(models: dict[tuple[str, str], Comparisons], seed: int) -> str:
-    """The answers in a few lines, as a Markdown list."""
+    """Return the main conclusions, as a Markdown list."""
     _, verdicts, overall = paired_rows(models, "CP1", "Ensemble", "exact", seed)
     _, grid_verdicts, grid_overall = paired_rows(models, "CP1", "Ensemble", "paper", seed)
     used = sum(verdicts.values())
@@ -93,10 +93,10 @@ def _signed(value: float) -> str:
 def paired_rows(
     models: dict[tuple[str, str], Comparisons], first: str, second: str, protocol: str, seed: int
 ) -> tuple[list[list[str]], dict[str, int], str]:
-    """EER of two models and their paired difference on every dataset, and on their mean.
+    """EER of two models and their paired difference, on every dataset and in the mean over them.
 
     Returns: rows of text; on how many datasets (without FEW) the whole interval lies below zero
-        ("better"), above it ("worse") or neither ("undecided"); the same for the mean of them.
+        ("better"), above it ("worse") or neither ("undecided"); the verdict for their mean.
     """
     rows, verdicts = [], {"better": 0, "worse": 0, "undecided": 0}
     rates = metrics.exact_error_rates if protocol == "exact" else metrics.grid_error_rates
@@ -112,7 +112,7 @@ def paired_rows(
 
     for at, dataset in enumerate(DATASETS):
         pair = models[first, dataset], models[second, dataset]
-        # Datasets share no people, so each draws with a seed of its own.
+        # Datasets share no people, so each has its own seed.
         difference, drawn = score_tables.paired_difference(*pair, protocol, seed + at)
         eers = [rates(*score_tables.split(model))["EER"] for model in pair]
         verdict = row(dataset, eers, difference, drawn)
@@ -125,7 +125,7 @@ def paired_rows(
 
 
 def paired_section(models: dict[tuple[str, str], Comparisons], seed: int) -> str:
-    """Whether one model beats another, per pair of models and protocol."""
+    """Say whether one model beats another, for each pair of models and each protocol."""
     parts = []
     used = len(DATASETS) - len(FEW)
     for first, second in PAIRED:
@@ -146,7 +146,7 @@ def paired_section(models: dict[tuple[str, str], Comparisons], seed: int) -> str
 
 
 def protocol_section(models: dict[tuple[str, str], Comparisons]) -> str:
-    """Ranking of the models by mean EER under both protocols, and how much the grid moves."""
+    """Rank the models by mean EER under both protocols, and say how much the grid changes."""
     rows, gaps = [], []
     for model in MODELS:
         scores = [score_tables.split(models[model, dataset]) for dataset in DATASETS]
@@ -169,15 +169,15 @@ def protocol_section(models: dict[tuple[str, str], Comparisons]) -> str:
     header = ["model", "mean EER, grid", "rank", "mean EER, exact", "rank"]
     return (
         f"98 % of the scores of these models lie between {low:.3f} and {high:.3f}, where the grid "
-        f"has {inside} of its {metrics.GRID_POINTS} thresholds. Against the exact protocol it "
-        f"moves an EER by up to {max(gaps):.4f}, in the median of {len(gaps)} cells by "
+        f"has {inside} of its {metrics.GRID_POINTS} thresholds. The EER of the grid and the exact "
+        f"EER differ by up to {max(gaps):.4f}; the median over {len(gaps)} cells is "
         f"{np.median(gaps):.4f}. Mean EER over the seven datasets:\n\n"
         f"{tables.to_markdown(header, text)}"
     )
 
 
 def lone_subjects(models: dict[tuple[str, str], Comparisons]) -> str:
-    """Number of reference subjects of each dataset, beside its number of pairs."""
+    """Return the number of reference subjects and of pairs of each dataset."""
     parts = []
     for dataset in DATASETS:
         pairs = models["CP1", dataset].pairs
@@ -191,7 +191,7 @@ def lone_subjects(models: dict[tuple[str, str], Comparisons]) -> str:
 
 
 def failures_section(models: dict[tuple[str, str], Comparisons]) -> str:
-    """Failures to acquire, both ways, for CP1."""
+    """Return CP1's failures to acquire, and its EER with and without them."""
     header = ["dataset", "pairs attempted", "scored", "FTA", "EER completed", "EER with failures"]
     rows = []
     for dataset in DATASETS:
@@ -213,9 +213,9 @@ def failures_section(models: dict[tuple[str, str], Comparisons]) -> str:
     frontal = models["CP1", "fei_face_frontal"]
     impostors = int((frontal.labels == 0).sum())
     return (
-        "Pairs of the evaluation list that are missing from the list that was scored count as "
-        "failures to acquire (no face detected), up to the last pair scored. The EER is given for "
-        "completed comparisons only, as the paper does, and with every failure counted as a "
+        "Pairs of the evaluation list, up to the last pair scored, that are missing from the list "
+        "that was scored count as failures to acquire (no face detected). The EER is given for "
+        "completed comparisons only, as in the paper, and with every failure counted as a "
         f"non-match. The zero EER of fei_face_frontal rests on {len(frontal.scores)} pairs, "
         f"{impostors} of them impostors; the published files do not say why so few were scored.\n\n"
         f"{tables.to_markdown(header, rows)}"
@@ -223,7 +223,7 @@ def failures_section(models: dict[tuple[str, str], Comparisons]) -> str:
 
 
 def same_photo_section(models: dict[tuple[str, str], Comparisons]) -> str:
-    """LFW without the genuine pairs that are one photograph with and without mask."""
+    """Return the EER on LFW with and without genuine pairs that are one photograph."""
     rows = []
     for model in MODELS:
         comparisons = models[model, "lfw"]
@@ -246,10 +246,10 @@ def same_photo_section(models: dict[tuple[str, str], Comparisons]) -> str:
 
 
 def real_masks_section(cells: Sequence[tables.Cell]) -> str:
-    """RMFD under the exact protocol, with intervals."""
+    """Return the figures of RMFD under the exact protocol, with intervals."""
     return (
         "The published list of real-mask pairs marks both pictures as masked; no figure was "
-        "printed for it. What the published scores give (exact EER, 95 % "
+        "published for it. The published scores give these figures (exact EER, 95 % "
         "subject-bootstrap interval):"
         f"\n\n{tables.to_markdown(*tables.matrix(cells))}"
     )

@@ -1,15 +1,15 @@
 """Write the lists of comparisons that models are tested on.
 
-DICTA2021, the evaluation lists. From the folder that generate_mask_to_datasets.py wrote, or from
-a folder of people with real masks, to evaluation_<dataset>.txt and
-landmark_evaluation_input_<dataset>.txt in the published format. Seconds, without any network.
+DICTA2021, the evaluation lists. Reads the folder that generate_mask_to_datasets.py wrote, or a
+folder of people with real masks; writes evaluation_<dataset>.txt and
+landmark_evaluation_input_<dataset>.txt in the published format. Takes seconds; runs no network.
 
 Protocols:
-  published       four comparisons a picture: unmasked against masked and masked against unmasked,
-                  of the same and of another person; people of one picture: two comparisons
-  all_identities  an unmasked reference, a masked genuine and a masked impostor probe a person
-  lfw_official    LFW's own pairs (--lfw_pairs), masks on the sides that --masks names
-  real_masks      really masked pictures against unmasked ones (RMFD, the in-house dataset)
+  published       per picture four comparisons: unmasked against masked and masked against unmasked,
+                  of the same and of another person; two for a person with only one picture
+  all_identities  per person an unmasked reference, a masked genuine and a masked impostor probe
+  lfw_official    LFW's own pairs (--lfw_pairs), with masks on the sides that --masks names
+  real_masks      pictures with real masks against unmasked ones (RMFD, the in-house dataset)
 """
 
 import argparse
@@ -47,7 +47,7 @@ def make_pairs(
     """Make the comparisons of one dataset; see the protocols above.
 
     Returns:
-        The comparisons, and the number of pictures left out for want of a mask.
+        The comparisons, and the number of pictures left out; see verification.pairs.People.
 
     Raises:
         PairError: see verification.pairs.
@@ -72,24 +72,29 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "python generate_pairs.py --base_folder ../masked --datasets lfw --output ../pairs",
     )
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="the masked datasets, or real ones"
+        "--base_folder",
+        type=Path,
+        required=True,
+        help="folder of masked datasets, or of datasets with real masks",
     )
     parser.add_argument("--datasets", nargs="+", required=True, metavar="NAME")
-    parser.add_argument("--output", type=Path, required=True, help="a folder for the lists")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the lists")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="published")
     parser.add_argument("--lfw_pairs", type=Path, metavar="FILE", help="LFW's pairs.txt")
     parser.add_argument(
         "--masks",
         choices=MASK_SIDES,
         default="probe",
-        help="which side of LFW's pairs wears one (default: probe)",
+        help="which side of LFW's pairs wears a mask (default: probe)",
     )
     parser.add_argument(
         "--exclude_same_photo",
         action="store_true",
         help="leave out comparisons of a photograph with its own masked copy",
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="who is drawn (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, help="of the random draws (default: 0)"
+    )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
     return parser.parse_args(argv)
 
@@ -120,11 +125,11 @@ def _generate(arguments: argparse.Namespace) -> int:
         write_pairs(comparisons, arguments.output, dataset)
         possible = sum(item.possible for item in comparisons)
         genuine = sum(item.label for item in comparisons)
-        twice = f"; {repeats:,} that came twice left out" if repeats else ""
+        twice = f"{repeats:,} repeated pairs, " if repeats else ""
         print(
             f"{dataset}: {len(comparisons):,} pairs, {genuine:,} of them genuine; {possible:,} can "
-            f"be compared{twice}; {same:,} of one photograph left out; {without_mask:,} pictures "
-            "without a mask left out"
+            f"be compared; left out: {twice}{same:,} pairs of one photograph, {without_mask:,} "
+            "pictures without a counterpart"
         )
     return 0
 

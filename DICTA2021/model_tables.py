@@ -1,8 +1,7 @@
-"""The papers' tables from models: pictures -> scores in the published format -> tables, verdicts.
+"""The papers' tables from models: scores in the published format, then tables and verdicts.
 
-Each regenerate_*_from_models.py script of this folder is one call of `run`. What is missing, a
-weight file or a dataset, is one line that names the command to get it; all other cells are
-computed.
+Each regenerate_*_from_models.py script of this folder is one call of `run`. A missing weight file
+or dataset is reported in one line, with the command to get it; all other cells are computed.
 """
 
 import argparse
@@ -13,8 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from DICTA2021 import model_scores, score_tables
-from DICTA2021.model_scores import MATCHERS, PUBLISHED_LISTS
+from DICTA2021 import score_tables
+from DICTA2021.matchers import MATCHERS, masking_hint
+from DICTA2021.model_options import add_model_options, model_options
+from DICTA2021.model_scores import score_pairs
+from DICTA2021.pair_lists import PUBLISHED_LISTS, input_hashes, known_faces, read_lists
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
@@ -29,32 +31,36 @@ HERE = Path(__file__).resolve().parent
 class ModelFolder(PublishedFolder):
     """A folder of scores computed here, in the published layout.
 
-    missing: why a score file could not be made. inputs: SHA-256 of what the scores rest on.
+    missing: by score file, why it could not be made. inputs: SHA-256, by name, of the files that
+    the scores were computed from.
     """
 
     missing: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
 
     def scores(self, file: str) -> np.ndarray:
-        """Scores of a file, or the reason why it could not be made."""
+        """Return the scores of a file; raise the reason if it could not be made."""
         if file in self.missing:
             raise PublishedFileError(self.missing[file])
         return super().scores(file)
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of the files read, and of what the scores rest on."""
+        """Return the SHA-256 of the files read and of those that the scores were computed from."""
         return super().hashes() | self.inputs
 
 
 def selection(
     name: str, models: Sequence[str] | None, datasets: Sequence[str] | None
 ) -> tuple[dict[str, str], score_tables.FromModels]:
-    """Return the score folder of each matcher that is needed, and the part of the table it fills.
+    """Return the score folders of the matchers needed, and the part of a table that they fill.
 
     Args:
         name: in score_tables.ALL_TABLES.
         models: names of MATCHERS to use, or None for all of the table.
         datasets: rows wanted, or None for all.
+
+    Returns:
+        Score folder by matcher; rows, columns and further models of the table.
     """
     columns = score_tables.ALL_TABLES[name].columns
     own = {folder.split("/")[-1]: folder for column in columns.values() for folder in column}
@@ -74,18 +80,18 @@ def score_dataset(
 ) -> None:
     """Score a dataset's list with every matcher and write lists and scores.
 
-    A pair of which any matcher misses a picture is left out for all, so that every column rests on
-    the same pairs.
+    A pair that any matcher could not score is left out for all, so that every column is computed
+    from the same pairs.
 
     Args:
         dataset: its name.
         folders: score folder by matcher.
-        arguments: what parse_arguments gave.
-        scores: the folder written to; reasons of what is missing are noted in it.
+        arguments: from parse_arguments.
+        scores: the folder to write to; it also records why a score file is missing.
     """
     files = {m: f"data/benchmark_data/{f}/score_{dataset}.txt" for m, f in folders.items()}
     try:
-        listed, labelled = model_scores.read_lists(arguments.pairs, dataset, arguments.base_folder)
+        listed, labelled = read_lists(arguments.pairs, dataset, arguments.base_folder)
     except UserError as error:
         print(error, file=sys.stderr)
         scores.missing |= dict.fromkeys(files.values(), _reason(error, arguments))
@@ -96,17 +102,17 @@ def score_dataset(
         known = [counts[file] for file in files.values() if file in counts]
         limit = max(known) if known else None
     listed = listed[:limit]
-    faces = model_scores.known_faces(arguments.base_folder, dataset)
+    faces = known_faces(arguments.base_folder, dataset)
     found: dict[str, np.ndarray] = {}
     for matcher, file in files.items():
         try:
-            scored = model_scores.score_pairs(
+            scored = score_pairs(
                 listed,
                 arguments.base_folder / dataset,
                 faces,
                 matcher,
                 arguments.models_folder,
-                model_scores.model_options(arguments),
+                model_options(arguments),
                 f"{arguments.pairs}/{dataset}",
             )
         except UserError as error:
@@ -134,7 +140,7 @@ def score_dataset(
 
 
 def _reason(error: UserError, arguments: argparse.Namespace) -> str:
-    """What is missing, as it may be stored: without the command and this machine's folders."""
+    """Return the reason as it is stored: without the command and this machine's folders."""
     reason = str(error).partition("; run: ")[0]
     for folder in (arguments.models_folder, arguments.base_folder, arguments.pairs):
         if folder.is_absolute():
@@ -154,13 +160,13 @@ def parse_arguments(docstring: str, script: str, argv: list[str] | None) -> argp
     """Return the arguments of a script on models."""
     parser = new_parser(docstring, f"cd DICTA2021 && python {script} --base_folder ../masked")
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="the masked datasets, each in its folder"
+        "--base_folder", type=Path, required=True, help="folder of the masked datasets"
     )
     parser.add_argument(
         "--pairs",
         type=Path,
         default=PUBLISHED_LISTS,
-        help="folder of pair lists (default: the published ones, their published number of pairs)",
+        help="folder of pair lists (default: the published ones, as many pairs as were published)",
     )
     parser.add_argument("--datasets", nargs="+", choices=score_tables.DATASETS, metavar="NAME")
     parser.add_argument(
@@ -168,9 +174,9 @@ def parse_arguments(docstring: str, script: str, argv: list[str] | None) -> argp
         nargs="+",
         choices=tuple(MATCHERS),
         metavar="NAME",
-        help=f"which models (default: the table's); also others of {', '.join(MATCHERS)}",
+        help=f"models to use, of {', '.join(MATCHERS)} (default: those of the table)",
     )
-    model_scores.add_model_options(parser)
+    add_model_options(parser)
     parser.add_argument("--protocol", choices=("paper", "exact"), default="paper")
     parser.add_argument("--expected", type=Path, default=HERE / "expected", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=HERE / "results" / "from_models")
@@ -185,17 +191,20 @@ def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int
     """Score with models, then regenerate, print and write tables.
 
     Args:
-        names: in score_tables.TABLES.
+        names: in score_tables.ALL_TABLES.
         script: its file name, for the command stored with the results.
-        arguments: what parse_arguments gave.
+        arguments: from parse_arguments.
 
     Returns:
-        0 done, 1 a cell failed or is missing its input, 2 nothing could be scored.
+        0 done, 1 a cell failed or is missing its input.
+
+    Raises:
+        UserError: nothing could be scored, or the expected figures cannot be read.
     """
     if not arguments.base_folder.is_dir():
         raise UserError(
-            f"expected a folder of masked datasets; {arguments.base_folder} is not there; "
-            + model_scores.masking_hint(arguments.base_folder)
+            f"expected a folder of masked datasets; {arguments.base_folder} does not exist; "
+            + masking_hint(arguments.base_folder)
         )
     folders: dict[str, str] = {}
     parts = {}
@@ -207,8 +216,8 @@ def run(names: Sequence[str], script: str, arguments: argparse.Namespace) -> int
     for dataset in datasets:
         score_dataset(dataset, folders, arguments, scores)
     if not scores.line_counts:
-        raise UserError("nothing could be scored; what is missing stands above")
-    scores.inputs = model_scores.input_hashes(
+        raise UserError("nothing could be scored; the lines above say what is missing")
+    scores.inputs = input_hashes(
         arguments.base_folder, [arguments.pairs], datasets, folders, arguments.models_folder
     )
     cells = []

@@ -3,8 +3,8 @@
     python -m DICTA2021.published_weights CP1.pt CP1.weights.h5
     python -m DICTA2021.published_weights model_best_sex.pth.tar.zip sex.weights.h5
 
-What is read: see face_models.weight_files; nothing in a file is executed. A PyTorch file needs
-PyTorch, `pip install -e '.[torch]'`; the others do not.
+For the formats, see face_models.weight_files; nothing in a file is executed. PyTorch files need
+PyTorch (`pip install -e '.[torch]'`); the others do not.
 
 Run time: 10 s for a Siamese checkpoint of 94 MB, most of it the start of Keras (2 CPU cores).
 """
@@ -22,9 +22,9 @@ from mask_utils.errors import end_cleanly
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = new_parser(
-        __doc__, "python -m face_models.weight_files CP1.pt CP1.weights.h5 --dtype float16"
+        __doc__, "python -m DICTA2021.published_weights CP1.pt CP1.weights.h5 --dtype float16"
     )
-    parser.prog = "python -m face_models.weight_files"
+    parser.prog = "python -m DICTA2021.published_weights"
     parser.add_argument("input", type=Path, help=".pt, .pth.tar, .h5 or .zip file to read")
     parser.add_argument("output", type=Path, help="file to write; ends in .weights.h5")
     parser.add_argument(
@@ -32,7 +32,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         choices=("auto", "resnet50", "resnet50_classifier", "vgg19", "mobilenet_v2")
         + ("senet50", "vgg16", "dlib"),
         default="auto",
-        help="whose weights these are; auto tells the two ResNet50 networks apart (default)",
+        help="the network of these weights; auto tells the two ResNet50 networks apart (default)",
     )
     parser.add_argument("--dtype", choices=("float32", "float16"), default="float32")
     arguments = parser.parse_args(argv)
@@ -52,7 +52,7 @@ def convert(arguments: argparse.Namespace) -> int:
         if not network:
             raise WeightFileError(f"{arguments.input}: name its network with --network")
 
-    from face_models import networks, resnet50  # loads Keras, which a refused file never needs
+    from face_models import networks, resnet50  # loads Keras, not needed to refuse a file
 
     if network == "resnet50_classifier":
         bias = next((a for a in arrays.get("fc", {}).values() if a.ndim == 1), None)

@@ -1,4 +1,4 @@
-"""Every table and figure that published scores and predictions give, and one summary of verdicts.
+"""Regenerate every table and figure of published scores and predictions, and sum up the verdicts.
 
     cd DICTA2021 && python regenerate_all.py --published ../data/published
 
@@ -40,7 +40,7 @@ SCRIPTS = {
 }
 EXACT = ("benchmark_1", "1000_pairs", "table_6", "rmfd")
 ATTRIBUTE_SCRIPT = "regenerate_masked_vs_unmasked_results.py"
-# The cell that stands for its table in the top-level README.
+# The cell that represents its table in the top-level README.
 HEADLINES = {
     "benchmark_1": ("lfw", "VGGFace2 VGG16"),
     "benchmark_2": ("lfw", "Ensemble"),
@@ -65,7 +65,7 @@ class Result(NamedTuple):
 
     @property
     def command(self) -> str:
-        """What a reader types."""
+        """The command that a reader types."""
         return f"cd {self.folder} && python {self.script}"
 
 
@@ -86,7 +86,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=Path,
         action="append",
         metavar="FILE",
-        help="fill the tables between the markers of this file too; may be repeated",
+        help="also fill the tables between the markers of this file; may be repeated",
     )
     parser.add_argument("--skip_figures", action="store_true", help="tables only")
     parser.add_argument(
@@ -96,7 +96,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def detailed(results: Sequence[Result]) -> str:
-    """Each table in full, with its command, as Markdown."""
+    """Return each table in full, with its command, as Markdown."""
     parts = [
         f"### {r.title}\n\n`{r.command}`: {tables.summary(r.cells)}\n\n"
         f"{tables.to_markdown(*tables.matrix(r.cells))}"
@@ -112,7 +112,7 @@ def detailed(results: Sequence[Result]) -> str:
 
 
 def overview(results: Sequence[Result]) -> str:
-    """One row per table, as Markdown: command, one cell of it published and ours, all verdicts."""
+    """Return one row per table, as Markdown: command, one cell published and ours, all verdicts."""
     rows = []
     for result in results:
         row, column = HEADLINES[result.name]
@@ -133,7 +133,7 @@ def overview(results: Sequence[Result]) -> str:
 
 
 def _cell_list(results: Sequence[Result], verdict: str) -> str:
-    """Every cell with a verdict, grouped by table and reason."""
+    """Return all cells with a verdict as a Markdown list, grouped by table and reason."""
     groups: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for cell in result.cells:
@@ -169,12 +169,12 @@ def report(
     real_masks: Sequence[tables.Cell],
     seed: int,
 ) -> str:
-    """REPRODUCTION.md.
+    """Return the text of REPRODUCTION.md.
 
     Args: all tables under the papers' own protocol; published folder; AJCAI cells with intervals;
         RMFD cells of the exact protocol with intervals; seed of the bootstrap.
-    Returns: Markdown. Where a score file is missing or malformed, the sections that need all of
-        them say so instead of leaving something out.
+    Returns: Markdown. If a score file is missing or malformed, the sections that need all of them
+        are left out, and the report says so.
     """
     scored = [cell for r in results if r.folder == "DICTA2021" for cell in r.cells]
     try:
@@ -189,9 +189,9 @@ def report(
 Differences in EER, second model minus first, with 95 % intervals from {score_tables.REPLICATES:,}
 paired bootstrap replicates over subjects (seed {seed}): both models are scored on the same drawn
 people. "Better" and "worse" mean that the whole interval lies on one side of zero, without
-correction for the number of comparisons; "undecided" is no evidence of equality. The tables are of
-the exact protocol. Where each pair of a list names a person of its own, the interval treats pairs
-as independent: {findings.lone_subjects(models)}.
+correction for the number of comparisons; "undecided" is no evidence of equality. The tables show
+the exact protocol. If every pair of a list has a different reference person, the interval treats
+pairs as independent: {findings.lone_subjects(models)}.
 
 {findings.paired_section(models, seed)}
 
@@ -215,7 +215,7 @@ match in a thousand, for which at least {metrics.IMPOSTORS_FOR_FMR1000:,} impost
     return f"""# Reproduction report
 
 Written by `cd DICTA2021 && python regenerate_all.py` from the published score and prediction files;
-no figure in it was typed. Every figure labelled "ours" is regenerated from published scores or
+no figure was typed by hand. Every figure labelled "ours" is regenerated from published scores or
 predictions; none comes from a model run here.
 
 ## In short
@@ -254,7 +254,7 @@ Accuracies with 95 % Clopper-Pearson intervals, where predictions were published
 
 
 def attributes_section(cells: Sequence[tables.Cell]) -> str:
-    """AJCAI cells with intervals, and whether the published figure lies within."""
+    """Return the AJCAI cells with intervals, and whether the published figure lies within them."""
     rows = []
     for cell in cells:
         if cell.ours is None or cell.interval is None:
@@ -269,74 +269,128 @@ def attributes_section(cells: Sequence[tables.Cell]) -> str:
     return tables.to_markdown(header, rows)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Regenerate everything; exit code 0 done, 1 a cell failed, 2 nothing to read."""
-    arguments = parse_arguments(argv)
-    folder = options.open_published(arguments.published, arguments.expected / "score_files.csv")
-    if folder is None:
-        return 2
-    root, usual = arguments.output, parse_arguments([])
+class Forwarded(NamedTuple):
+    """Options of this script, in the form in which they are passed to the scripts that it runs."""
 
-    def passed_on(flag: str, name: str) -> list[str]:
-        """An option of this script as a script of one table takes it, where it is not the usual."""
+    published: list[str]
+    expected: list[str]
+    predictions: list[str]
+    tables: list[str]
+    attribute_tables: list[str]
+    graphs: list[str]
+    attribute_graphs: list[str]
+
+
+def forwarded(arguments: argparse.Namespace) -> Forwarded:
+    """Return the options to pass on: only those that differ from the defaults, as typed."""
+    usual = parse_arguments([])
+    root = arguments.output
+
+    def option(flag: str, name: str) -> list[str]:
         value = getattr(arguments, name)
         return [] if value == getattr(usual, name) else [flag, str(value)]
 
     def into(folder: str) -> list[str]:
         return [] if root == usual.output else ["--output", str(root / folder)]
 
-    published = passed_on("--published", "published")
-    expected = passed_on("--expected", "expected")
-    predictions = passed_on("--expected", "expected_attributes")
-    to = [*into("DICTA2021/results"), *passed_on("--seed", "seed")]
-    to_attributes = into("AJCAI2021/results")
-    results, real_masks = [], []
+    return Forwarded(
+        published=option("--published", "published"),
+        expected=option("--expected", "expected"),
+        predictions=option("--expected", "expected_attributes"),
+        tables=[*into("DICTA2021/results"), *option("--seed", "seed")],
+        attribute_tables=into("AJCAI2021/results"),
+        graphs=into("DICTA2021/graphs"),
+        attribute_graphs=into("AJCAI2021/data"),
+    )
+
+
+def make_score_tables(
+    folder: PublishedFolder, words: Forwarded
+) -> tuple[list[Result], list[tables.Cell], bool]:
+    """Make the tables of DICTA2021.
+
+    Returns:
+        Their results; the cells with real masks under the exact protocol; whether a cell of the
+        exact protocol failed.
+    """
+    common = [*words.published, *words.expected, *words.tables]
+    results, real_masks, failed = [], [], False
+    for name, script in SCRIPTS.items():
+        plain = score_tables.table_arguments("", common)
+        cells = score_tables.make(name, script, plain, folder)
+        results.append(Result(name, score_tables.TABLES[name].title, "DICTA2021", script, cells))
+    for name in EXACT:
+        exact = score_tables.table_arguments("", [*common, "--protocol", "exact", "--confidence"])
+        cells = score_tables.make(name, SCRIPTS[name], exact, folder)
+        failed |= bool(tables.exit_code(cells))
+        real_masks = cells if name == "rmfd" else real_masks
+    return results, real_masks, failed
+
+
+def make_attribute_tables(
+    published: Path, expected: Path, words: Forwarded
+) -> tuple[list[Result], list[tables.Cell], bool]:
+    """Make the tables of AJCAI2021.
+
+    Returns:
+        Their results; their cells with intervals; whether a cell failed.
+    """
+    failed = bool(attributes.main([*words.published, *words.predictions, *words.attribute_tables]))
+    counts = read_line_counts(expected / "prediction_files.csv")
+    matrices = attributes.read_matrices(PublishedFolder(published, counts))
+    results, with_intervals = [], []
+    for name, title in attributes.TITLES.items():
+        cells = attributes.judge_table(name, matrices, expected)
+        results.append(Result(name, title, "AJCAI2021", ATTRIBUTE_SCRIPT, cells))
+        with_intervals += attributes.judge_table(name, matrices, expected, confidence=True)
+    return results, with_intervals, failed
+
+
+def draw_figures(words: Forwarded) -> bool:
+    """Draw every figure of published scores and predictions; return whether one failed."""
+    scripts = (
+        (draw_roc_curve_for_each_dataset, [*words.expected, *words.graphs]),
+        (draw_far_frr_graphs_for_multiple_models, [*words.expected, *words.graphs, "--det"]),
+        (draw_confusion_matrices, [*words.predictions, *words.attribute_graphs]),
+    )
+    failed = False
+    for script, its_own in scripts:
+        failed |= bool(script.main([*words.published, *its_own]))
+    return failed
+
+
+def fill_pages(results: Sequence[Result], root: Path, more: Sequence[Path]) -> None:
+    """Write the tables between the markers of the pages below `root`, and of `more` pages."""
+    dicta, ajcai = ([r for r in results if r.folder == f] for f in ("DICTA2021", "AJCAI2021"))
+    filled = {
+        **dict.fromkeys([root / "README.md", *more], overview(results)),
+        root / "DICTA2021" / "README.md": detailed(dicta),
+        root / "AJCAI2021" / "README.md": detailed(ajcai),
+    }
+    for path, markdown in filled.items():
+        if tables.fill_markers(path, markdown):
+            print(f"tables written into {path}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Regenerate everything; exit code 0 done, 1 a cell failed, 2 nothing to read."""
+    arguments = parse_arguments(argv)
+    folder = options.open_published(arguments.published, arguments.expected / "score_files.csv")
+    if folder is None:
+        return 2
+    words = forwarded(arguments)
     try:
-        for name, script in SCRIPTS.items():
-            plain = score_tables.table_arguments("", [*published, *expected, *to])
-            cells = score_tables.make(name, script, plain, folder)
-            results.append(
-                Result(name, score_tables.TABLES[name].title, "DICTA2021", script, cells)
-            )
-        failed = False
-        for name in EXACT:
-            exact = [*published, *expected, *to, "--protocol", "exact", "--confidence"]
-            cells = score_tables.make(
-                name, SCRIPTS[name], score_tables.table_arguments("", exact), folder
-            )
-            failed |= bool(tables.exit_code(cells))
-            real_masks = cells if name == "rmfd" else real_masks
-        failed |= bool(attributes.main([*published, *predictions, *to_attributes]))
-        counts = read_line_counts(arguments.expected_attributes / "prediction_files.csv")
-        matrices = attributes.read_matrices(PublishedFolder(arguments.published, counts))
-        with_intervals = []
-        for name, title in attributes.TITLES.items():
-            cells = attributes.judge_table(name, matrices, arguments.expected_attributes)
-            results.append(Result(name, title, "AJCAI2021", ATTRIBUTE_SCRIPT, cells))
-            with_intervals += attributes.judge_table(
-                name, matrices, arguments.expected_attributes, confidence=True
-            )
+        scored, real_masks, failed = make_score_tables(folder, words)
+        attribute_results, with_intervals, attributes_failed = make_attribute_tables(
+            arguments.published, arguments.expected_attributes, words
+        )
+        failed |= attributes_failed
         if not arguments.skip_figures:
-            graphs, data = into("DICTA2021/graphs"), into("AJCAI2021/data")
-            scripts = (
-                (draw_roc_curve_for_each_dataset, [*expected, *graphs]),
-                (draw_far_frr_graphs_for_multiple_models, [*expected, *graphs, "--det"]),
-                (draw_confusion_matrices, [*predictions, *data]),
-            )
-            for script, its_options in scripts:
-                failed |= bool(script.main([*published, *its_options]))
+            failed |= draw_figures(words)
+        results = [*scored, *attribute_results]
         text = report(results, folder, with_intervals, real_masks, arguments.seed)
-        write_file(root / "REPRODUCTION.md", text)
-        dicta, ajcai = ([r for r in results if r.folder == f] for f in ("DICTA2021", "AJCAI2021"))
-        filled = {root / "README.md": overview(results)}
-        filled |= dict.fromkeys(arguments.readme or [], overview(results))
-        filled |= {
-            root / "DICTA2021" / "README.md": detailed(dicta),
-            root / "AJCAI2021" / "README.md": detailed(ajcai),
-        }
-        for path, markdown in filled.items():
-            if tables.fill_markers(path, markdown):
-                print(f"tables written into {path}")
+        write_file(arguments.output / "REPRODUCTION.md", text)
+        fill_pages(results, arguments.output, arguments.readme or [])
     except (tables.TableError, PublishedFileError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,10 +2,10 @@
 
     cd DICTA2021 && python regenerate_all_identities_results_from_models.py --base_folder ../masked
 
-Make its lists with generate_pairs.py --protocol all_identities; its figures were announced, but
-never printed. Needs the masked datasets (generate_mask_to_datasets.py) and the published weights in
-data/published/models (--models_folder). Each picture is embedded once, and never again while its
-vector is cached. Expected: UNPUBLISHED.
+Its figures were announced but never published. Needs lists of generate_pairs.py --protocol
+all_identities (--pairs), the masked datasets (generate_mask_to_datasets.py) and the published
+weights in data/published/models (--models_folder). Each picture is embedded once, and not again
+while its vector is cached. Expected: UNPUBLISHED.
 """
 
 import argparse

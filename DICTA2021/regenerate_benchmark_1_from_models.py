@@ -2,11 +2,11 @@
 
     cd DICTA2021 && python regenerate_benchmark_1_from_models.py --base_folder ../masked
 
-EER of VGG19, MobileNet, SENet50 and VGG16; --models dlib adds the matcher that pip installs.
-Needs the masked datasets (generate_mask_to_datasets.py) and the published weights in
-data/published/models (--models_folder). Each picture is embedded once, and never again while its
-vector is cached. Expected: OK or NEAR where datasets, masks
-and weights are the published ones; see NEAR in README.md.
+EER of VGG19, MobileNet, SENet50 and VGG16; --models also takes dlib, whose network is installed
+with the requirements. Needs the masked datasets (generate_mask_to_datasets.py) and the published
+weights in data/published/models (--models_folder). Each picture is embedded once, and not again
+while its vector is cached. Expected: OK or NEAR if datasets, masks and weights are the published
+ones; see NEAR in README.md.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Benchmark 2 of the DICTA2021 paper: EER of CP1, CP2, FT1, FT2, FT3 and their ensemble.
+"""Benchmark 2 of the DICTA2021 paper: EER of CP1, CP2, FT1, FT2, FT3 and the ensemble.
 
     cd DICTA2021 && python regenerate_experiment_2_results.py --published ../data/published
 

@@ -2,8 +2,8 @@
 
     cd DICTA2021 && python regenerate_fnmr_results.py --published ../data/published
 
-Run time: under 1 s on 2 CPU cores. Expected: 42 cells OK in each. Both tables hold the same
-figures: with at most 501 impostor pairs, an FMR below 0.1 % is an FMR of zero.
+Run time: under 1 s on 2 CPU cores. Expected: 42 cells OK in each table. Both hold the same figures:
+with at most 501 impostor pairs, an FMR below 0.1 % is an FMR of zero.
 """
 
 import argparse

@@ -1,20 +1,23 @@
-"""Test masked_dlib, the matcher trained here, beside dlib's network off the shelf.
+"""Test masked_dlib, the matcher trained here, against dlib's network off the shelf.
 
-Trained here; no table of the papers. LFW's official pairs (both sides the same network), exact EER
-with 95 % intervals (bootstrap over subjects), for several seeds of the training and their mean:
-masks on neither side, on the probe or on both, every mask type and style, and real masks (RMFRD).
-Chips are cut by what is found on each picture as it is, and compared with their mirror images; the
-conditions A (by the landmarks of the unmasked picture) and B (by those predicted on the masked one)
-know more than a user does, and are not mirrored. Pairs that could not be compared count as
-non-matches in a column of its own. No pair holds one photograph twice. Writes
-results/masked_dlib.csv and .md with meta.json,
-results/masked_dlib_ablations.* for --others, and with --card the decision thresholds beside the
-first model.
+Trained here; no table of the papers. Exact EER with 95 % intervals (bootstrap over subjects) for
+several seeds of the training and their mean, on LFW's official pairs with masks on neither side, on
+the probe or on both, with every mask type and style, and on real masks (RMFRD). Both sides of a
+pair use the same network, and no pair is one photograph twice.
+
+Chips are cut by the points found on each picture as it is, and a vector is the mean of a chip's and
+its mirror image's. Conditions A (chips by the landmarks of the unmasked picture) and B (by those
+predicted on the masked one, in the unmasked picture's box) use knowledge that a user does not have;
+their chips are not mirrored. A column of its own counts pairs that could not be compared as
+non-matches.
+
+Writes results/masked_dlib.csv and .md with meta.json, results/masked_dlib_ablations.* for --others,
+and with --card the decision thresholds beside the first model.
 
     python regenerate_masked_dlib_results.py --base_folder ../data --lfw_pairs ../data/pairs.txt \\
         --seeds models-1 models-2 models-3
 
-The main conditions take about two minutes a model on 2 cores; vectors are kept in --cache.
+The main conditions take about two minutes per model on 2 cores; vectors are stored in --cache.
 """
 
 import argparse
@@ -29,8 +32,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from DICTA2021 import model_scores, score_tables
+from DICTA2021 import score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
+from DICTA2021.matchers import weight_file
+from DICTA2021.model_options import Options
+from face_models.preparation import Picture, chip_preparation
+from face_models.vector_cache import weight_file_key
+from face_models.vectors import embed_pictures
 from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
@@ -38,18 +46,19 @@ from mask_utils.files import default_cache_file, write_file
 from mask_utils.generation import generate_masked_datasets
 from mask_utils.masking import MaskSettings
 from reproduction import provenance, tables
+from training.faces import read_faces
 from training.validation import distances_between
 from verification import metrics, pairs
 
 HERE = Path(__file__).resolve().parent
 MODEL = "masked_dlib"
 PAGES = (HERE / "models" / "README.md", HERE / "README.md")
-FRONT_PAGE = provenance.REPOSITORY / "README.md"
-"""Where the table goes, between the markers masked_dlib; on the front page its main lines alone."""
+SHORT_PAGE = provenance.REPOSITORY / "docs" / "verification.md"
+"""Pages with the table between the markers masked_dlib; SHORT_PAGE shows its main rows only."""
 
 PLAIN = MaskSettings()
 LIMITS = (0.01, 0.001)
-"""False match rates whose thresholds stand in the model card."""
+"""False match rates whose thresholds --card writes."""
 
 
 class Condition(NamedTuple):
@@ -84,8 +93,12 @@ CONDITIONS = (
 )
 
 
+Models = dict[str, tuple[str, Path]]
+"""Name in the tables -> (matcher, models folder)."""
+
+
 class Row(NamedTuple):
-    """Figures of one condition: EER with interval of one model, or of the mean of several."""
+    """Figures of one model, or of the mean of several seeds, in one condition."""
 
     condition: str
     model: str
@@ -110,7 +123,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "../data/pairs.txt --seeds models-1 models-2 models-3",
     )
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="holds lfw and, for real masks, rmfrd"
+        "--base_folder",
+        type=Path,
+        required=True,
+        help="folder that holds lfw and, for real masks, rmfrd",
     )
     parser.add_argument("--lfw_pairs", type=Path, required=True, metavar="FILE")
     parser.add_argument(
@@ -119,7 +135,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         nargs="+",
         required=True,
         metavar="FOLDER",
-        help="models folders of train_siamese.py, one a seed, each with masked_dlib.weights.h5",
+        help="models folders of train_siamese.py, one per seed, each with masked_dlib.weights.h5",
     )
     parser.add_argument(
         "--others",
@@ -127,13 +143,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="models folders of ablations, called by their names; tested on the main conditions",
+        help="models folders of ablations, which give them their names; main conditions only",
     )
     parser.add_argument(
         "--faces",
         choices=("largest", "central"),
         default="central",
-        help="whose face of a picture: LFW's person is the central one (default: central)",
+        help="which face of a picture to use; LFW's person is the central one (default: central)",
     )
     parser.add_argument(
         "--conditions", choices=("main", "all"), default="all", help="which tests (default: all)"
@@ -142,10 +158,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--card", action="store_true", help="also write the thresholds of the first seed's model"
     )
     parser.add_argument(
-        "--work", type=Path, default=Path("masked_dlib_test"), help="folder of masked pictures"
+        "--work", type=Path, default=Path("masked_dlib_test"), help="folder for masked pictures"
     )
     parser.add_argument(
-        "--landmark_cache", type=Path, default=default_cache_file(), help="see the masking scripts"
+        "--landmark_cache",
+        type=Path,
+        default=default_cache_file(),
+        help="see generate_mask_to_datasets.py",
     )
     parser.add_argument(
         "--cache", type=Path, default=default_cache_file().parent, help="folder of vectors"
@@ -157,7 +176,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def masked_folder(arguments: argparse.Namespace, look: MaskSettings) -> Path:
-    """Mask LFW in one look, or find it masked; returns its folder."""
+    """Mask LFW with one look, unless that is done already; return its folder."""
     folder = arguments.work / f"{arguments.faces}-{look.mask}-{look.style}-{look.color}"
     code = generate_masked_datasets(
         arguments.base_folder,
@@ -168,12 +187,14 @@ def masked_folder(arguments: argparse.Namespace, look: MaskSettings) -> Path:
         jobs=arguments.jobs,
     )
     if code:
-        raise UserError(f"expected masked pictures of lfw in {folder}; masking ended with {code}")
+        raise UserError(
+            f"expected masked pictures of lfw in {folder}; masking ended with exit code {code}"
+        )
     return folder
 
 
 def pair_lists(arguments: argparse.Namespace, folder: Path, masks: str) -> Path:
-    """Write LFW's official pairs with masks on one, both or neither side; returns the folder."""
+    """Write LFW's official pairs with masks on one, both or neither side; return the folder."""
     lists = folder / f"pairs {masks}"
     people = pairs.read_people(folder, "lfw")
     comparisons = pairs.official_lfw_pairs(arguments.lfw_pairs, people, masks)
@@ -182,9 +203,9 @@ def pair_lists(arguments: argparse.Namespace, folder: Path, masks: str) -> Path:
 
 
 def evaluate_condition(
-    condition: Condition, models: dict[str, tuple[str, Path]], arguments: argparse.Namespace
+    condition: Condition, models: Models, arguments: argparse.Namespace
 ) -> list[Row]:
-    """Test models in one condition; `models` maps a shown name to (matcher, models folder)."""
+    """Test models in one condition."""
     folder = masked_folder(arguments, condition.look)
     lists = pair_lists(arguments, folder, condition.masks)
     return evaluate_lists(
@@ -198,11 +219,11 @@ def evaluate_lists(
     dataset: str,
     base_folder: Path,
     alignment: str,
-    models: dict[str, tuple[str, Path]],
+    models: Models,
     arguments: argparse.Namespace,
 ) -> list[Row]:
-    """Test models on a list of pairs; the mean of the seeds comes last, where there are several."""
-    options = model_scores.Options(
+    """Test models on a list of pairs; if there are several seeds, their mean is the last row."""
+    options = Options(
         alignment=alignment,
         faces=arguments.faces,
         mirror=alignment not in ("A", "B"),
@@ -219,7 +240,7 @@ def evaluate_lists(
             results.append(result)
             replicates.append(score_tables.bootstrap(comparisons, "exact", arguments.seed)["EER"])
     if len(results) > 1:
-        # The same draws of subjects for every seed, so that their mean has an interval of its own.
+        # Subjects are drawn alike for every seed, so that the mean of the seeds has an interval.
         spread = metrics.percentile_interval(np.mean(replicates, axis=0))
         eers = [result.EER for result in results]
         fields = ("EER", "FMR100", "EER_failures_as_non_matches")
@@ -249,21 +270,17 @@ def _row(condition: str, model: str, result, low: float, high: float) -> Row:
 
 
 def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace) -> dict:
-    """Return the largest distance accepted at each of LIMITS, from all unmasked impostor pairs.
+    """Return the distance below which a pair matches at each of LIMITS, and what that is based on.
 
     Args:
-        folder: LFW masked (its unmasked copies are compared, each with each of another person).
+        folder: masked LFW; its unmasked copies are compared, each with all those of other people.
         models_folder: of the model.
         arguments: the command's.
     """
-    from face_models.dlib_resnet import dlib_network
-    from face_models.preparation import Picture, chip_preparation
-    from face_models.vector_cache import weight_file_key
-    from face_models.vectors import embed_pictures
-    from training.faces import read_faces
+    from face_models.dlib_resnet import dlib_network  # loads Keras, which --help does not wait for
 
     faces = read_faces(folder, ["lfw"])
-    weights = model_scores.weight_file(MODEL, models_folder)
+    weights = weight_file(MODEL, models_folder)
     found = embed_pictures(
         [Picture(face.path) for face in faces],
         lambda: dlib_network(weights),
@@ -280,7 +297,7 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
     impostor = np.sort(distances[first, second][people[first] != people[second]])
     limits = {}
     for limit in LIMITS:
-        # As many impostors as the limit allows lie below; the next one is refused.
+        # As many impostor pairs as the limit allows lie below it; the next one is rejected.
         limits[f"{limit:g}"] = round(float(impostor[int(limit * impostor.size)]), 4)
     return {
         "distance_below": limits,
@@ -295,7 +312,7 @@ def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace)
 def write_table(
     rows: Sequence[Row], stem: Path, title: str, description: dict, before: str = ""
 ) -> None:
-    """Print rows and write them as CSV and Markdown with meta.json; `before` opens the Markdown."""
+    """Print rows and write them as CSV and Markdown, the latter after `before`, with meta.json."""
     header = list(Row._fields)
     texts = [
         [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
@@ -316,7 +333,7 @@ def write_table(
 
 
 def summary(rows: Sequence[Row], description: dict) -> str:
-    """Return the table for the READMEs: off the shelf beside the mean of the seeds, as Markdown."""
+    """Return the READMEs' table, off the shelf beside the mean of the seeds, as Markdown."""
     header = ["condition", "dlib off the shelf", "masked_dlib", "seeds", "FMR100", "FTA"]
     header.append("failures as non-matches")
     lines = []
@@ -354,11 +371,11 @@ def summary(rows: Sequence[Row], description: dict) -> str:
 
 
 def ablations(rows: Sequence[Row], trainings: dict[str, str]) -> str:
-    """Return one line a model with its EER in each condition and the command that trained it.
+    """Return a table with each model's EER in each condition and the command that trained it.
 
     Args:
         rows: of the main conditions.
-        trainings: shown name -> command.
+        trainings: name in the table -> command.
     """
     conditions = list(dict.fromkeys(row.condition for row in rows))
     found = {(row.model, row.condition): row for row in rows}
@@ -371,46 +388,14 @@ def ablations(rows: Sequence[Row], trainings: dict[str, str]) -> str:
 
 
 def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
-    """Test everything, write the tables."""
-    import keras
-
-    nothing = Path("none")
-    models: dict[str, tuple[str, Path]] = {"off the shelf": ("dlib", nothing)}
-    for number, folder in enumerate(arguments.seeds, 1):
-        models[f"seed {number}"] = (MODEL, folder)
-    others = {folder.name: (MODEL, folder) for folder in arguments.others}
-    folders = [*arguments.seeds, *arguments.others]
-    names = sorted({folder.resolve(): folder.name for folder in folders}.values())
-    if len(set(names)) < len(names):
-        raise UserError(f"expected models folders of different names; {', '.join(names)} came")
-    for name, (_, folder) in (models | others).items():
-        if folder != nothing and not (folder / f"{MODEL}.weights.h5").is_file():
-            raise UserError(f"{name}: expected {folder / MODEL}.weights.h5; it is not there")
+    """Test all models and write the tables."""
+    models, others = named_models(arguments.seeds, arguments.others)
     rows = []
     for condition in MAIN if arguments.conditions == "main" else CONDITIONS:
         rows += evaluate_condition(condition, models, arguments)
-    real = arguments.base_folder / "rmfrd"
-    if real.is_dir():
-        lists = arguments.work / "pairs real"
-        people = pairs.read_real_mask_people(real)
-        pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
-        for name in REAL:
-            alignment = name.split(", ")[1]
-            rows += evaluate_lists(name, lists, "rmfrd", real.parent, alignment, models, arguments)
-    inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
-    for folder in folders:
-        path = folder / f"{MODEL}.weights.h5"
-        inputs[f"{folder.name}/{path.name}"] = provenance.sha256(path)
-    manifest = masked_folder(arguments, MaskSettings()) / "manifest.csv"
-    inputs["manifest.csv"] = provenance.sha256(manifest)
-    description = provenance.describe(
-        provenance.typed("regenerate_masked_dlib_results.py", argv),
-        vars(arguments),
-        inputs,
-        arguments.seed,
-        ("numpy", "keras", keras.backend.backend(), "dlib-bin"),
-    )
-    description["hardware"] = provenance.hardware()
+    rows += evaluate_real_masks(models, arguments)
+    manifest = masked_folder(arguments, PLAIN) / "manifest.csv"
+    description = describe(arguments, argv, manifest)
     title = "masked_dlib on LFW's official pairs and on real masks"
     write_table(rows, arguments.output / MODEL, title, description)
     if arguments.output == HERE / "results":
@@ -418,21 +403,9 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
             tables.fill_markers(page, summary(rows, description), MODEL)
         main_names = [*(condition.name for condition in MAIN), REAL[0]]
         main_rows = [row for row in rows if row.condition in main_names]
-        tables.fill_markers(FRONT_PAGE, summary(main_rows, description), MODEL)
+        tables.fill_markers(SHORT_PAGE, summary(main_rows, description), MODEL)
     if others:
-        first = {row.condition: row for row in rows if row.model == "seed 1"}
-        rows = []
-        for condition in MAIN:
-            rows += [first[condition.name], *evaluate_condition(condition, others, arguments)]
-        trainings = {"seed 1": _training_of(arguments.seeds[0])}
-        trainings |= {name: _training_of(folder) for name, (_, folder) in others.items()}
-        description["trainings"] = trainings
-        table = ablations(rows, trainings)
-        stem = arguments.output / f"{MODEL}_ablations"
-        title = "masked_dlib, one thing changed at a time"
-        write_table(rows, stem, title, description, f"{table}\n\n")
-        if arguments.output == HERE / "results":
-            tables.fill_markers(HERE / "README.md", table, f"{MODEL}_ablations")
+        write_ablations(rows, others, arguments, description)
     if arguments.card:
         found = thresholds(manifest.parent, arguments.seeds[0], arguments)
         path = arguments.seeds[0] / f"{MODEL}.thresholds.json"
@@ -441,8 +414,77 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     return 0
 
 
+def named_models(seeds: Sequence[Path], others: Sequence[Path]) -> tuple[Models, Models]:
+    """Return the models to test in every condition, and the ablations.
+
+    Raises:
+        UserError: two folders have the same name, or one holds no model.
+    """
+    names = sorted({folder.resolve(): folder.name for folder in (*seeds, *others)}.values())
+    if len(set(names)) < len(names):
+        raise UserError(f"expected models folders of different names; got {', '.join(names)}")
+    trained = {f"seed {number}": (MODEL, folder) for number, folder in enumerate(seeds, 1)}
+    changed = {folder.name: (MODEL, folder) for folder in others}
+    for name, (_, folder) in (trained | changed).items():
+        if not (folder / f"{MODEL}.weights.h5").is_file():
+            raise UserError(f"{name}: expected {folder / MODEL}.weights.h5; it does not exist")
+    return {"off the shelf": ("dlib", Path("none")), **trained}, changed
+
+
+def evaluate_real_masks(models: Models, arguments: argparse.Namespace) -> list[Row]:
+    """Test models on people with real masks, if --base_folder has rmfrd."""
+    folder = arguments.base_folder / "rmfrd"
+    if not folder.is_dir():
+        return []
+    lists = arguments.work / "pairs real"
+    people = pairs.read_real_mask_people(folder)
+    pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
+    rows = []
+    for name in REAL:
+        alignment = name.split(", ")[1]
+        rows += evaluate_lists(name, lists, "rmfrd", folder.parent, alignment, models, arguments)
+    return rows
+
+
+def describe(arguments: argparse.Namespace, argv: list[str] | None, manifest: Path) -> dict:
+    """Return what defines the figures: command, inputs, versions, hardware."""
+    inputs = {arguments.lfw_pairs.name: provenance.sha256(arguments.lfw_pairs)}
+    for folder in (*arguments.seeds, *arguments.others):
+        path = folder / f"{MODEL}.weights.h5"
+        inputs[f"{folder.name}/{path.name}"] = provenance.sha256(path)
+    inputs["manifest.csv"] = provenance.sha256(manifest)
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    description = provenance.describe(
+        provenance.typed("regenerate_masked_dlib_results.py", argv),
+        vars(arguments),
+        inputs,
+        arguments.seed,
+        ("numpy", "keras", backend, "dlib-bin"),
+    )
+    description["hardware"] = provenance.hardware()
+    return description
+
+
+def write_ablations(
+    rows: Sequence[Row], others: Models, arguments: argparse.Namespace, description: dict
+) -> None:
+    """Test the ablations on the main conditions and write their table beside the first seed."""
+    first = {row.condition: row for row in rows if row.model == "seed 1"}
+    rows = []
+    for condition in MAIN:
+        rows += [first[condition.name], *evaluate_condition(condition, others, arguments)]
+    trainings = {"seed 1": _training_of(arguments.seeds[0])}
+    trainings |= {name: _training_of(folder) for name, (_, folder) in others.items()}
+    table = ablations(rows, trainings)
+    stem = arguments.output / f"{MODEL}_ablations"
+    title = "masked_dlib, one thing changed at a time"
+    write_table(rows, stem, title, description | {"trainings": trainings}, f"{table}\n\n")
+    if arguments.output == HERE / "results":
+        tables.fill_markers(HERE / "README.md", table, f"{MODEL}_ablations")
+
+
 def _training_of(folder: Path) -> str:
-    """The command that trained a model, where train_siamese.py wrote it down."""
+    """Return the command that trained a model, "unknown" if train_siamese.py did not record it."""
     path = folder / f"{MODEL}.weights.meta.json"
     if not path.is_file():
         return "unknown"

@@ -2,11 +2,10 @@
 
     cd DICTA2021 && python regenerate_table_6_results_from_models.py --base_folder ../masked
 
-EER and FRR100 of EX1 and of the ensemble, the mean of the FT1, FT2 and FT3 scores.
-Needs the masked datasets (generate_mask_to_datasets.py) and the published weights in
-data/published/models (--models_folder). Each picture is embedded once, and never again while its
-vector is cached. Expected: OK or NEAR where datasets, masks
-and weights are the published ones; see NEAR in README.md.
+EER and FRR100 of EX1 and of the ensemble, the mean of the FT1, FT2 and FT3 scores. Needs the masked
+datasets (generate_mask_to_datasets.py) and the published weights in data/published/models
+(--models_folder). Each picture is embedded once, and not again while its vector is cached.
+Expected: OK or NEAR if datasets, masks and weights are the published ones; see NEAR in README.md.
 """
 
 import argparse

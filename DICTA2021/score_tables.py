@@ -1,7 +1,7 @@
-"""The tables of the paper that published scores give: what each is made of, and how it is made.
+"""The paper's tables from published scores: what each is computed from, and how.
 
-Each regenerate_*.py script of this folder is one call of `run` with the names of its tables. No
-network, no pictures, no TensorFlow: a table needs score files and pair lists only.
+Each regenerate_*.py script of this folder is one call of `run` with the names of its tables. A
+table needs only score files and pair lists: no network, no pictures, no TensorFlow.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from mask_utils.argument_types import seed_number
 from mask_utils.files import write_file
@@ -34,15 +35,16 @@ ENSEMBLE = ("FT1", "FT2", "FT3")
 EXACT_NAMES = {"EER": "EER", "FNMR100": "FMR100", "FNMR1000": "FMR1000", "FNMR0": "ZeroFMR"}
 REPLICATES = 1000
 MODEL_SPREAD = 0.02
-"""Largest distance at which a figure of models run here is NEAR: what masks, detectors and pairs
-drawn anew may move it by; a wide interval of few pairs does not excuse more."""
+"""Largest difference at which a figure of models run here is NEAR. Newly painted masks, another
+detector and newly drawn pairs may cause as much; a wide interval of few pairs excuses no more."""
 
 
 class ScoreTable(NamedTuple):
-    """A published table: its title, and the score folders behind each of its columns.
+    """A published table: its title, and the score folders of each of its columns.
 
-    Several folders: the mean of their scores. None: no scores were published. Real masks (RMFD) lie
-    in folders of their own, one per run, and have no datasets as rows.
+    A column with several folders uses the mean of their scores; for one without folders no scores
+    were published. Scores of real masks (RMFD) have their own folders, one per run; the runs, not
+    datasets, are the rows.
     """
 
     title: str
@@ -97,7 +99,7 @@ TABLES = {
 }
 
 
-# No scores of this table were published: it exists from models only.
+# No scores of this table were published, so it can only be computed with models.
 ALL_TABLES = TABLES | {
     "all_identities": ScoreTable(
         "All identities: EER of one genuine and one impostor probe per identity",
@@ -107,7 +109,7 @@ ALL_TABLES = TABLES | {
 
 
 class FromModels(NamedTuple):
-    """What was scored here: rows and columns wanted, models beside the published columns."""
+    """What was scored here: rows and columns wanted, and models that are not in the table."""
 
     rows: Sequence[str]
     columns: Sequence[str]
@@ -136,13 +138,13 @@ class Details(NamedTuple):
 
 
 def split(comparisons: Comparisons) -> tuple[np.ndarray, np.ndarray]:
-    """Impostor scores and genuine scores of labelled comparisons, in file order."""
+    """Return impostor and genuine scores of labelled comparisons, in file order."""
     genuine = comparisons.labels == 1
     return comparisons.scores[~genuine], comparisons.scores[genuine]
 
 
 def failures(comparisons: Comparisons) -> metrics.FailureToAcquire:
-    """Pairs of the evaluation list up to the last one scored that never got a score."""
+    """Return how many pairs of the evaluation list, up to the last one scored, got no score."""
     negatives, positives = split(comparisons)
     impostor, genuine = comparisons.attempts
     return metrics.FailureToAcquire(impostor - negatives.size, genuine - positives.size)
@@ -155,7 +157,7 @@ def bootstrap(comparisons: Comparisons, protocol: str, seed: int) -> dict[str, n
     differences between models are paired.
 
     Args: labelled comparisons, protocol, seed.
-    Returns: replicates by figure, as metrics.bootstrap_error_rates.
+    Returns: replicates by figure, see metrics.bootstrap_error_rates.
     """
     subjects = [identity(pair.reference) for pair in comparisons.pairs]
     weights = metrics.subject_weights(subjects, REPLICATES, seed)
@@ -172,8 +174,8 @@ def paired_difference(
 
     Args: comparisons of both models, protocol, seed.
     Returns: the difference, and the difference in each bootstrap replicate.
-    Raises: ValueError where the models were not scored on the same pairs, metrics.ScoreError where
-        no error rate can be computed.
+    Raises: ValueError if the models were not scored on the same pairs, metrics.ScoreError if no
+        error rate can be computed.
     """
     if first.pairs != second.pairs:
         raise ValueError("a paired difference needs two models scored on the same pairs")
@@ -186,10 +188,11 @@ def paired_difference(
 def interval(
     comparisons: Comparisons, name: str, ours: float, replicates: dict[str, np.ndarray]
 ) -> metrics.Interval:
-    """95 % interval of one figure: subject bootstrap, or Clopper-Pearson where it is zero.
+    """Return the 95 % interval of one figure: subject bootstrap, or Clopper-Pearson for zero.
 
-    Zero errors leave a bootstrap nothing to vary. The bound then rests on the number of genuine
-    pairs, for the EER on the smaller class, taken as independent: it is a lower bound of the width.
+    Without errors, a bootstrap has nothing to vary. The interval is then computed from the number
+    of genuine pairs (for the EER, of the smaller class) as if they were independent, which makes it
+    too narrow if they are not.
     """
     if ours > 0:
         return metrics.percentile_interval(replicates[name])
@@ -199,7 +202,7 @@ def interval(
 
 
 def read_cells(table: ScoreTable, folder: PublishedFolder, rows: Iterable[str]):
-    """Comparisons behind each row and column of a table, or the error that prevented them.
+    """Return the comparisons for each row and column of a table, or the error that prevented them.
 
     Args: table; published folder; rows wanted.
     Returns: dictionary by (row, column) of Comparisons or PublishedFileError; columns without
@@ -225,9 +228,9 @@ def read_cells(table: ScoreTable, folder: PublishedFolder, rows: Iterable[str]):
 
 
 def _expected(name: str, protocol: str, folder: Path) -> list[tables.Expected]:
-    """Expected cells: the published ones, or for the exact protocol what is recorded beside them.
+    """Return the expected cells: published ones, or for the exact protocol those recorded here.
 
-    The published figures are of the grid: under the exact protocol they are shown, not judged.
+    Published figures follow the grid, so under the exact protocol they are shown but not judged.
     """
     published = tables.read_expected(folder / f"{name}.csv")
     if protocol == "paper":
@@ -291,38 +294,39 @@ def regenerate(
     def replicates(row: str, column: str):
         return bootstrap(sources[row, column], protocol, seed)
 
-    judged, details = [], []
-    if confidence:
-        from tqdm import tqdm  # only where it takes over a second
-
-        expected = tqdm(expected, desc=name, unit="cell", leave=False)
-    for cell in expected:
+    def judge(cell: tables.Expected) -> tables.Cell:
         source = sources.get((cell.row, cell.column))
         if source is None or isinstance(source, PublishedFileError):
             reason = str(source) if source else f"{name} has no column {cell.column!r}"
-            judged.append(tables.judge(cell, None, reason))
-            continue
+            return tables.judge(cell, None, reason)
+        bounds = None
         try:
             ours = rates(cell.row, cell.column)[cell.metric]
-            bounds = None
             if confidence:
                 replicate = replicates(cell.row, cell.column)
                 bounds = tuple(interval(source, cell.metric, ours, replicate))
         except metrics.ScoreError as error:
-            judged.append(tables.judge(cell, None, str(error)))
-            continue
+            return tables.judge(cell, None, str(error))
         target = cell.recorded if cell.status else cell.published
         if from_models and target is not None and bounds[0] <= target <= bounds[1]:
             cell = cell._replace(tolerance=MODEL_SPREAD)
-        judged.append(tables.judge(cell, ours, interval=bounds))
-        details.append(_details(cell, source))
+        return tables.judge(cell, ours, interval=bounds)
+
+    # Without intervals a table takes less than a second.
+    bar = tqdm(expected, desc=name, unit="cell", leave=False, disable=not confidence)
+    judged = [judge(cell) for cell in bar]
+    details = [
+        _details(cell.expected, sources[cell.expected.row, cell.expected.column])
+        for cell in judged
+        if cell.ours is not None
+    ]
     return judged, details
 
 
 def _unpublished(
     expected: Sequence[tables.Expected], models: Sequence[str]
 ) -> list[tables.Expected]:
-    """Cells of models that the published table does not have: each row's first cell, renamed."""
+    """Return cells of models that are not in the published table: each row's first one, renamed."""
     first = {cell.row: cell for cell in reversed(expected)}
     note = "no model of the papers"
     return [
@@ -351,7 +355,7 @@ def _details(cell: tables.Expected, comparisons: Comparisons) -> Details:
 
 
 def details_rows(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
-    """Details as header and rows of text: counts whole, rates with four digits."""
+    """Return details as header and rows of text: whole counts, rates with four digits."""
     rows = [
         [f"{value:.4f}" if isinstance(value, float) else str(value) for value in detail]
         for detail in details
@@ -384,7 +388,7 @@ def acquisition(details: Iterable[Details]) -> str:
 
 
 def table_arguments(description: str, argv: Sequence[str] | None) -> argparse.Namespace:
-    """Parse the arguments of a table script; `words` keeps them as they were typed."""
+    """Parse the arguments of a table script; `words` holds them as typed."""
     parser = options.argument_parser(description, HERE)
     parser.add_argument(
         "--seed", type=seed_number, default=1, help="seed of the bootstrap (default: %(default)s)"
@@ -398,8 +402,8 @@ def table_arguments(description: str, argv: Sequence[str] | None) -> argparse.Na
     parser.add_argument(
         "--confidence",
         action="store_true",
-        help=f"95 %% intervals: {REPLICATES} bootstrap replicates over subjects, Clopper-Pearson "
-        "where no error was seen",
+        help=f"add 95 %% intervals: {REPLICATES} bootstrap replicates over subjects, or "
+        "Clopper-Pearson if there is no error",
     )
     arguments = parser.parse_args(argv)
     arguments.words = list(sys.argv[1:] if argv is None else argv)
@@ -477,8 +481,8 @@ def _warn_about_few_impostors(
     asked = any("1000" in cell.expected.metric for cell in cells) or exact
     if asked and numbers and min(numbers) < metrics.IMPOSTORS_FOR_FMR1000:
         print(
-            f"warning: FMR1000 rests on {min(numbers)} to {max(numbers)} impostor pairs here; an "
-            f"FMR of 0.1 % takes {metrics.IMPOSTORS_FOR_FMR1000:,} (below 1,000 it means no false "
-            "match at all)",
+            f"warning: FMR1000 is based on {min(numbers)} to {max(numbers)} impostor pairs here; "
+            f"an FMR of 0.1 % needs {metrics.IMPOSTORS_FOR_FMR1000:,} (with fewer than 1,000 it "
+            "means no false match at all)",
             file=sys.stderr,
         )

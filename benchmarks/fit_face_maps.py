@@ -1,11 +1,10 @@
-"""Fit the two maps from YuNet's faces: to HOG's box, and to the chips that dlib cuts.
+"""Fit two maps from YuNet's faces: to HOG's boxes, and to the chips that dlib cuts.
 
-The landmark predictor wants the box that dlib's HOG detector draws, and dlib's network the chip
-that dlib cuts by 68 landmarks. On faces that both detectors find, this fits by least squares what
-takes YuNet's answer there, and prints the constants HOG_BOX_MAP (mask_utils/detection.py) and
-CHIP_POINTS (face_models/alignment.py), with how well the first fits faces that it was not fitted
-to.
-LFW, on which matchers are tested, is left out. Takes about a minute on 2 cores.
+The landmark predictor expects the box of dlib's HOG detector, and dlib's network the chip that dlib
+cuts by 68 landmarks. This fits, by least squares on faces that both detectors find, the maps from
+YuNet's output to both. It prints the constants HOG_BOX_MAP (mask_utils/detection.py) and
+CHIP_POINTS (face_models/alignment.py), and the errors of the first on faces that it was not fitted
+to. LFW is left out, since matchers are tested on it. Takes about a minute on 2 cores.
 """
 
 import argparse
@@ -36,8 +35,8 @@ DATASETS = ("UTKFace", "celeba")
 
 
 class Sample(NamedTuple):
-    """One face by both detectors: what HOG_BOX_MAP takes (12,) and shall give (3,), and where
-    YuNet's points lie on dlib's chip of 150 pixels (5, 2)."""
+    """One face by both detectors: input (12,) and target (3,) of HOG_BOX_MAP, and YuNet's points
+    (5, 2) on dlib's chip of 150 pixels."""
 
     features: np.ndarray
     wanted: np.ndarray
@@ -45,7 +44,7 @@ class Sample(NamedTuple):
 
 
 def sample(path: Path) -> Sample | None:
-    """Look for the face of a picture with both detectors; None where they do not find the same."""
+    """Find the face of a picture with both detectors; None where they do not find the same one."""
     try:
         picture = read_picture(path)
     except PictureError:
@@ -71,8 +70,8 @@ def sample(path: Path) -> Sample | None:
 def chip_transform(shape: tuple[int, ...], landmarks: np.ndarray) -> np.ndarray:
     """Return the affine map (3, 2) of x, y, 1 in a picture to x, y on the chip that dlib cuts.
 
-    dlib does not tell it. So a picture whose colours are its coordinates is cut, and the map is
-    read off the chip.
+    dlib does not expose it. So it cuts a picture whose colours are its coordinates, and the map is
+    fitted to the colours of the chip.
 
     Args:
         shape: (height, width, ...) of the picture, at most 255 pixels a side.
@@ -80,18 +79,18 @@ def chip_transform(shape: tuple[int, ...], landmarks: np.ndarray) -> np.ndarray:
     """
     height, width = shape[:2]
     y, x = np.mgrid[0:height, 0:width]
-    # Blue tells the picture from the black beyond it.
+    # Blue distinguishes the picture from the black outside.
     chip = aligned_chip(np.stack([x, y, np.full_like(x, 255)], axis=-1).astype(np.uint8), landmarks)
     rows, columns = np.nonzero(chip[..., 2] == 255)
     source = np.column_stack([chip[rows, columns, :2], np.ones(len(rows))]).astype(np.float64)
-    # Backwards, since it is the source that is rounded; then turned round.
+    # Fitted from chip to picture, since the picture's coordinates are rounded; then inverted.
     onto = np.column_stack([columns, rows, np.ones(len(rows))]).astype(np.float64)
     back, _, _, _ = np.linalg.lstsq(onto, source, rcond=None)
     return np.linalg.inv(back)[:, :2]
 
 
-def fit(arguments: argparse.Namespace) -> int:
-    """Fit on half of the faces, test on the other half, then fit on all and print."""
+def choose_pictures(arguments: argparse.Namespace) -> list[Path]:
+    """Draw the pictures of each dataset."""
     paths = []
     generator = np.random.default_rng(arguments.seed)
     for dataset in DATASETS:
@@ -99,6 +98,12 @@ def fit(arguments: argparse.Namespace) -> int:
         there = [group.sources[0].relative for group in groups if not group.sources[0].status]
         chosen = generator.permutation(len(there))[: arguments.limit]
         paths += [arguments.base_folder / there[i] for i in chosen]
+    return paths
+
+
+def fit(arguments: argparse.Namespace) -> int:
+    """Fit on half of the faces, test on the other half, then fit on all and print."""
+    paths = choose_pictures(arguments)
     found = joblib.Parallel(n_jobs=arguments.jobs, batch_size=8, return_as="generator")(
         joblib.delayed(sample)(path) for path in paths
     )
@@ -110,10 +115,8 @@ def fit(arguments: argparse.Namespace) -> int:
     half, _, _, _ = np.linalg.lstsq(features[::2], wanted[::2], rcond=None)
     errors = np.abs(features[1::2] @ half - wanted[1::2])
     shares = np.percentile(errors, [50, 90, 99], axis=0).round(3).tolist()
-    print(f"{len(samples)} of {len(paths)} faces found alone by both detectors")
-    print(
-        f"errors of x, y, side on the faces left out, over the box's size, 50, 90, 99 %: {shares}"
-    )
+    print(f"{len(samples)} of {len(paths)} pictures with the same single face by both detectors")
+    print(f"errors of x, y, side on the other half, relative to the box, 50, 90, 99 %: {shares}")
     final, _, _, _ = np.linalg.lstsq(features, wanted, rcond=None)
     print(f"HOG_BOX_MAP = {np.round(final, 4).tolist()}")
     print(f"largest change from the constant in use: {np.abs(final - HOG_BOX_MAP).max():.4f}")
@@ -125,11 +128,15 @@ def fit(arguments: argparse.Namespace) -> int:
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(__doc__, "python benchmarks/fit_face_maps.py --base_folder data")
-    parser.add_argument("--base_folder", type=Path, required=True, help="holds UTKFace and celeba")
+    parser.add_argument(
+        "--base_folder", type=Path, required=True, help="folder of UTKFace and celeba"
+    )
     parser.add_argument(
         "--limit", type=positive, default=600, help="pictures of each dataset (default: 600)"
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="chooses them (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, help="seed of their choice (default: 0)"
+    )
     parser.add_argument("--jobs", type=job_count, default=-1, help="processes (default: all cores)")
     return parser.parse_args(argv)
 

@@ -1,17 +1,15 @@
 """Speed and memory of masking a folder, beside reading and writing alone and the published loop.
 
 Whole commands, from start to end, on the same pictures in one run; medians of --repeats. "Cold"
-runs find every face anew; "warm" runs have a landmark cache. The published loop is written here
-again from its description: one process, detector with one doubling on the full picture, largest
-face, mask type a. Results go to benchmarks/results/masking.csv and masking.md.
+runs detect every face; "warm" runs have a landmark cache. The published loop is reimplemented from
+its description: one process, detector with one upsampling on the full picture, largest face, mask
+type a. Results go to benchmarks/results/masking.csv and masking.md.
 
-4,000 pictures of 200 x 200 take about fourteen minutes on 2 cores, and 2 GB beside TMPDIR's other
-files, since nothing is deleted until the end.
+4,000 pictures of 200 x 200 take about fourteen minutes on 2 cores, and 2 GB in TMPDIR, since
+nothing is deleted until the end.
 """
 
 import argparse
-import csv
-import io
 import os
 import shutil
 import statistics
@@ -20,20 +18,28 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from mask_utils.argument_types import new_parser, positive
 from mask_utils.datasets import read_folder
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import write_file
 from reproduction import provenance, tables
+from reproduction.measurements import write_measurements
+from reproduction.provenance import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+PAGE = REPOSITORY / "docs" / "speed.md"
 COMMAND = REPOSITORY / "convert_face_to_masked_face_directory.py"
+FEW = 400  # pictures of the run that shows how memory grows
+PUBLISHED_LOOP = "published loop (upsample 1, 1 process)"
+WARM = "ours, warm, 2 processes"
+WATCHED = ("ours, cold, 2 processes", f"ours, cold, 2 processes, {FEW} pictures")
+"""Runs whose memory is measured."""
 
 
 def published_loop(source: Path, output: Path) -> None:
-    """The peer: every picture in turn, as the papers' text describes the making of the masks."""
+    """Mask every picture in turn, as the papers describe it: what ours is compared with."""
+    # In a process of its own, so that it imports only what it needs.
     import cv2
     import dlib
     import numpy as np
@@ -56,7 +62,7 @@ def published_loop(source: Path, output: Path) -> None:
 
 
 def read_and_write(source: Path, output: Path) -> None:
-    """The limit: decode and encode every picture, and nothing else."""
+    """Decode and encode every picture, and nothing else: the upper limit."""
     from mask_utils.images import read_picture, write_picture
 
     for group in read_folder(source, output):
@@ -67,15 +73,11 @@ def read_and_write(source: Path, output: Path) -> None:
 LOOPS = {"published_loop": published_loop, "read_and_write": read_and_write}
 
 
-WATCHED = ("ours, cold, 2 processes", "ours, cold, 2 processes, 400 pictures")
-"""Runs whose memory is measured."""
-
-
 def measure(command: list[str], peak: bool) -> tuple[float, float]:
     """Run a command; return its seconds and the most memory (MB) that its processes held at once.
 
-    Memory is the sum of the proportional set sizes of all processes of its session, looked at ten
-    times a second where `peak` is asked for (else 0).
+    Memory is the sum of the proportional set sizes of all processes of its session, sampled ten
+    times a second; 0 without `peak`.
     """
     start = time.perf_counter()
     process = subprocess.Popen(
@@ -117,87 +119,116 @@ def _session_memory(session: int) -> float:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure everything on one folder, print the table and write it."""
-    folder, repeats = arguments.folder, arguments.repeats
+    folder = arguments.folder
     groups = read_folder(folder, arguments.output)
-    pictures = sum(not group.sources[0].status for group in groups)
+    pictures = [g.sources[0].relative for g in groups if not g.sources[0].status]
     if not pictures:
         raise UserError(f"expected a folder of pictures; {folder} holds none")
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
-        tenth = scratch / "tenth"
-        tenth.mkdir()
-        for group in groups[:: max(1, len(groups) // 400)][:400]:
-            shutil.copy(folder / group.sources[0].relative, tenth)
-
-        def ours(source: Path, jobs: int, cache: str) -> list[str]:
-            return [
-                *(sys.executable, str(COMMAND), "--input", str(source)),
-                *("--jobs", str(jobs), "--landmark_cache", str(scratch / cache), "--output"),
-            ]
-
-        def loop(name: str) -> list[str]:
-            return [sys.executable, __file__, "--loop", name, str(folder)]
-
-        def timed(command: list[str], peak: bool = False) -> tuple[float, float]:
-            # Always a new folder: ext4 is slow to make files where many were just deleted.
-            output = Path(tempfile.mkdtemp(dir=scratch))
-            (scratch / "cold").unlink(missing_ok=True)
-            return measure([*command, str(output)], peak)
-
-        runs = {
-            "published loop (upsample 1, 1 process)": loop("published_loop"),
-            "read and write only, 1 process": loop("read_and_write"),
-            "ours, cold, 1 process": ours(folder, 1, "cold"),
-            "ours, cold, 2 processes": ours(folder, 2, "cold"),
-            "ours, warm, 1 process": ours(folder, 1, "warm"),
-            "ours, warm, 2 processes": ours(folder, 2, "warm"),
-            "ours, cold, 2 processes, 400 pictures": ours(tenth, 2, "cold"),
-        }
-        timed(ours(folder, 2, "warm"))  # fills the cache of the warm runs
-        seconds: dict[str, list[float]] = {name: [] for name in runs}
-        for _ in range(repeats):
-            for name, command in runs.items():
-                seconds[name].append(timed(command)[0])
-        # In a run of its own: looking costs time.
-        peaks = {name: f"{timed(runs[name], peak=True)[1]:.0f}" for name in WATCHED}
-    rows = []
-    reference = seconds["published loop (upsample 1, 1 process)"]
-    for name in runs:
-        count = 400 if "400" in name else pictures
-        median = statistics.median(seconds[name])
-        # The ratio within each round: a machine that is slower for a while is so for both.
-        ratio = statistics.median(r / s for r, s in zip(reference, seconds[name], strict=True))
-        rows.append(
-            {
-                "what": name,
-                "pictures": count,
-                "seconds": f"{median:.2f}",
-                "pictures_per_second": f"{count / median:.0f}",
-                "times_published_loop": f"{ratio * count / pictures:.2f}",
-                "peak_memory_mb": peaks.get(name, "–"),
-            }
-        )
+        few = scratch / "few"
+        few.mkdir()
+        for group in groups[:: max(1, len(groups) // FEW)][:FEW]:
+            shutil.copy(folder / group.sources[0].relative, few)
+        seconds, peaks = time_runs(commands(folder, few, scratch), scratch, arguments.repeats)
+    rows = [
+        _row(name, seconds[name], seconds[PUBLISHED_LOOP], len(pictures), peaks.get(name))
+        for name in seconds
+    ]
     write_results(rows, arguments.output, arguments)
     return 0
 
 
+def commands(folder: Path, few: Path, scratch: Path) -> dict[str, list[str]]:
+    """Return the commands to time by name; each still lacks its output folder.
+
+    Args:
+        folder: of all pictures.
+        few: folder of FEW of them.
+        scratch: folder of the landmark caches: "cold" is deleted before each run, "warm" is kept.
+    """
+
+    def ours(source: Path, jobs: int, cache: str) -> list[str]:
+        return [
+            *(sys.executable, str(COMMAND), "--input", str(source)),
+            *("--jobs", str(jobs), "--landmark_cache", str(scratch / cache), "--output"),
+        ]
+
+    def loop(name: str) -> list[str]:
+        return [sys.executable, __file__, "--loop", name, str(folder)]
+
+    return {
+        PUBLISHED_LOOP: loop("published_loop"),
+        "read and write only, 1 process": loop("read_and_write"),
+        "ours, cold, 1 process": ours(folder, 1, "cold"),
+        "ours, cold, 2 processes": ours(folder, 2, "cold"),
+        "ours, warm, 1 process": ours(folder, 1, "warm"),
+        WARM: ours(folder, 2, "warm"),
+        f"ours, cold, 2 processes, {FEW} pictures": ours(few, 2, "cold"),
+    }
+
+
+def time_runs(
+    runs: dict[str, list[str]], scratch: Path, repeats: int
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Time commands in turns.
+
+    Args:
+        runs: commands by name, without their output folder.
+        scratch: folder of the outputs.
+        repeats: runs of each.
+
+    Returns:
+        Seconds of each run by name, and the peak memory of WATCHED in MB.
+    """
+
+    def run_once(name: str, peak: bool = False) -> tuple[float, float]:
+        # Always a new folder: ext4 creates files slowly where many were just deleted.
+        output = Path(tempfile.mkdtemp(dir=scratch))
+        (scratch / "cold").unlink(missing_ok=True)
+        return measure([*runs[name], str(output)], peak)
+
+    run_once(WARM)  # fills the cache of the warm runs
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name in runs:
+            seconds[name].append(run_once(name)[0])
+    # In separate runs, since watching takes time.
+    return seconds, {name: run_once(name, peak=True)[1] for name in WATCHED}
+
+
+def _row(
+    name: str,
+    seconds: Sequence[float],
+    reference: Sequence[float],
+    pictures: int,
+    peak: float | None,
+) -> dict[str, str]:
+    """Return a row of the table; reference: seconds of the published loop in the same rounds."""
+    count = FEW if str(FEW) in name else pictures
+    median = statistics.median(seconds)
+    # The ratio within each round: a slow phase of the machine affects both.
+    ratio = statistics.median(r / s for r, s in zip(reference, seconds, strict=True))
+    return {
+        "what": name,
+        "pictures": str(count),
+        "seconds": f"{median:.2f}",
+        "pictures_per_second": f"{count / median:.0f}",
+        "times_published_loop": f"{ratio * count / pictures:.2f}",
+        "peak_memory_mb": "–" if peak is None else f"{peak:.0f}",
+    }
+
+
 def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.Namespace) -> None:
-    """Print the table, write it as CSV and Markdown with meta.json, and into README.md."""
-    table = tables.to_markdown(
-        list(rows[0]), [[str(value) for value in row.values()] for row in rows]
-    )
+    """Print the table, write it as CSV and Markdown with meta.json, and into docs/speed.md."""
+    header, lines = list(rows[0]), [list(row.values()) for row in rows]
+    table = tables.to_markdown(header, lines)
     print(table)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_file(output / "masking.csv", buffer.getvalue())
     note = (
         f"`python benchmarks/masking.py --folder {arguments.folder.name}`: whole commands, medians "
         f"of {arguments.repeats}, on {provenance.hardware()}. Cold: every face is looked for; "
         "warm: landmarks are in the cache. Ratios are medians of those within each round."
     )
-    write_file(output / "masking.md", f"{table}\n\n{note}\n")
     description = provenance.describe(
         provenance.typed("benchmarks/masking.py", arguments.words),
         {k: v for k, v in vars(arguments).items() if k != "loop"},
@@ -205,17 +236,20 @@ def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.
         None,
         ("numpy", "dlib-bin", "pillow"),
     )
-    provenance.write_meta(output / "masking.csv", description | {"hardware": provenance.hardware()})
-    tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "masking")
+    write_measurements(output, "masking", header, lines, f"{table}\n\n{note}", description)
+    tables.fill_markers(PAGE, f"{table}\n\n{note}", "masking")
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(__doc__, "python benchmarks/masking.py --folder data/UTKFace")
-    parser.add_argument("--folder", type=Path, help="pictures, by preference 4,000 of them")
+    parser.add_argument("--folder", type=Path, help="folder of pictures, preferably 4,000")
     parser.add_argument("--repeats", type=positive, default=3, help="runs of each (default: 3)")
     parser.add_argument(
-        "--output", type=Path, default=REPOSITORY / "benchmarks" / "results", help="for the table"
+        "--output",
+        type=Path,
+        default=REPOSITORY / "benchmarks" / "results",
+        help="folder of the table",
     )
     parser.add_argument("--loop", nargs=3, metavar=("NAME", "IN", "OUT"), help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv, argparse.Namespace(words=argv))

@@ -1,17 +1,16 @@
-"""How fast: our error rates against the published double loop, and cold start to printed table.
+"""Speed of our error rates beside the published double loop, and of the table scripts.
 
     python benchmarks/scoring.py --published data/published
 
-The double loop is re-implemented here from what the published evaluation does: for each of 50
-thresholds it goes through all scores in Python and counts the four outcomes. Both sides compute EER
-and FMR1000 from the same made-up scores; the loop on its grid, ours on the same grid and at every
-distinct score. Their figures on the grid must be equal. Reports medians and ratios of one run and
-writes scoring.csv, scoring.md and scoring.meta.json. Run time: about 3 minutes on 2 CPU cores.
+The double loop is reimplemented from the published evaluation: for each of 50 thresholds it goes
+through all scores in Python and counts the four outcomes. Both sides compute EER and FMR1000 from
+the same synthetic scores: the loop on its grid, ours on the same grid and at every distinct score.
+The figures on the grid must be equal. Table scripts are timed from a cold start to the printed
+table. Reports medians and ratios of one run and writes scoring.csv, scoring.md and
+scoring.meta.json. Run time: about 3 minutes on 2 CPU cores.
 """
 
 import argparse
-import csv
-import io
 import os
 import platform
 import statistics
@@ -28,11 +27,9 @@ from tqdm import tqdm
 from DICTA2021.regenerate_all import SCRIPTS
 from mask_utils.argument_types import positive, seed_number
 from mask_utils.errors import end_cleanly
-from mask_utils.files import write_file
 from reproduction import provenance, tables
+from reproduction.measurements import RESULTS, machine_load, write_measurements
 from verification import metrics
-
-HERE = Path(__file__).resolve().parent
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -56,8 +53,10 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="FOLDER",
         help="time the table scripts on it (left out if missing; default: data/published)",
     )
-    parser.add_argument("--seed", type=seed_number, default=1, help="of the scores (default: 1)")
-    parser.add_argument("--output", type=Path, default=HERE / "results", metavar="FOLDER")
+    parser.add_argument(
+        "--seed", type=seed_number, default=1, help="seed of the scores (default: 1)"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, metavar="FOLDER")
     return parser.parse_args(argv)
 
 
@@ -75,10 +74,11 @@ def size(text: str) -> int:
 
 
 def double_loop(scores: Sequence[float], labels: np.ndarray) -> dict[str, float]:
-    """EER and FNMR1000 as the published evaluation counts them: one pass over all per threshold.
+    """Compute EER and FNMR1000 as the published evaluation does: all scores for each threshold.
 
-    Args: scores as a list, labels as an array (1 = same person), as the published readers give.
-    Returns: EER and FNMR1000.
+    Args:
+        scores: list of n.
+        labels: (n,), 1 = same person.
     """
     fmr, fnmr = [], []
     for threshold in np.linspace(1, 0, metrics.GRID_POINTS):
@@ -104,13 +104,13 @@ def double_loop(scores: Sequence[float], labels: np.ndarray) -> dict[str, float]
 
 
 def grid(negatives: np.ndarray, positives: np.ndarray) -> dict[str, float]:
-    """EER and FNMR1000 of the grid by metrics.py."""
+    """Compute EER and FNMR1000 on the grid by verification.metrics."""
     rates = metrics.grid_error_rates(negatives, positives)
     return {name: rates[name] for name in ("EER", "FNMR1000")}
 
 
 def exact(negatives: np.ndarray, positives: np.ndarray) -> dict[str, float]:
-    """EER and FMR1000 at every distinct score by metrics.py."""
+    """Compute EER and FMR1000 at every distinct score by verification.metrics."""
     negatives, positives = metrics.check_scores(negatives, positives)
     return {
         "EER": metrics.equal_error_rate(negatives, positives).eer,
@@ -121,7 +121,13 @@ def exact(negatives: np.ndarray, positives: np.ndarray) -> dict[str, float]:
 def seconds(
     function: Callable[[], object], repeats: int, clock: Callable[[], float] = time.process_time
 ) -> float:
-    """Median time of `repeats` calls, by default processor time, which other work hardly moves."""
+    """Return the median time of some calls.
+
+    Args:
+        function: to call.
+        repeats: number of calls.
+        clock: processor time by default, since other processes hardly affect it.
+    """
     times = []
     for _ in range(repeats):
         start = clock()
@@ -131,7 +137,7 @@ def seconds(
 
 
 def time_metrics(sizes: Sequence[int], repeats: int, seed: int) -> list[list[str]]:
-    """One row per size: seconds of the loop, of the grid and of the exact metrics, and ratios."""
+    """Return one row a size: seconds of the loop, the grid and the exact metrics, and ratios."""
     rows = []
     for size in tqdm(sizes, desc="scores", unit="size"):
         generator = np.random.default_rng(seed)
@@ -140,7 +146,7 @@ def time_metrics(sizes: Sequence[int], repeats: int, seed: int) -> list[list[str
         scores = np.concatenate([negatives, positives]).tolist()
         labels = np.repeat([0, 1], [negatives.size, positives.size])
         found = []
-        # The loop takes minutes at the largest size: once is enough for a ratio of hundreds.
+        # The loop takes minutes at the largest size; one run is enough for a ratio of hundreds.
         loop = seconds(lambda: found.append(double_loop(scores, labels)), 1)  # noqa: B023
         if found[0] != grid(negatives, positives):
             raise SystemExit(f"{found[0]} by the loop, {grid(negatives, positives)} by metrics.py")
@@ -154,7 +160,7 @@ def time_metrics(sizes: Sequence[int], repeats: int, seed: int) -> list[list[str
 
 
 def time_scripts(published: Path, repeats: int) -> list[list[str]]:
-    """One row per table script: median seconds from a cold interpreter to the printed table."""
+    """Return one row a table script: median seconds from a cold start to the printed table."""
     rows = []
     folder = provenance.REPOSITORY / "DICTA2021"
     environment = os.environ | {"PYTHONPATH": str(provenance.REPOSITORY)}
@@ -176,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Time everything, print and write the tables; exit code 0 done, 2 wrong usage."""
     arguments = parse_arguments(argv)
     header = ["scores", "double loop (s)", "grid (s)", "exact (s)", "loop / grid", "loop / exact"]
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    load = machine_load()
     rows = time_metrics(arguments.sizes, arguments.repeats, arguments.seed)
     text = (
         f"# Scoring\n\n`python benchmarks/scoring.py`, medians of {arguments.repeats} runs (the "
@@ -184,26 +190,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"{platform.python_version()}, {load:.1f} processes running at the start. Scores are "
         "made up; all of it runs in one thread, times are processor time. Each column "
         "computes EER and the FNMR at FMR 0.1 % from unsorted scores.\n\n"
-        f"{tables.to_markdown(header, rows)}\n"
+        f"{tables.to_markdown(header, rows)}"
     )
     if arguments.published.is_dir():
         scripts = time_scripts(arguments.published, arguments.repeats)
         names = ["script", "cold start to printed table (s)"]
         text += (
-            "\nTable scripts on the published score files, a fresh interpreter each, wall time:\n\n"
-            f"{tables.to_markdown(names, scripts)}\n"
+            "\n\nTable scripts on the published score files, a fresh interpreter each, wall time:"
+            f"\n\n{tables.to_markdown(names, scripts)}"
         )
     print(text)
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
-    write_file(arguments.output / "scoring.csv", buffer.getvalue())
-    write_file(arguments.output / "scoring.md", text)
     description = provenance.describe(
         "python benchmarks/scoring.py", vars(arguments), {}, arguments.seed
     )
-    provenance.write_meta(
-        arguments.output / "scoring.csv", description | {"hardware": provenance.hardware()}
-    )
+    write_measurements(arguments.output, "scoring", header, rows, text, description)
     return 0
 
 

@@ -1,54 +1,51 @@
-"""Step rate of the training command, loader and fit, beside the bare step on cached arrays.
+"""Step rate of the training command, beside that of the bare step on arrays in memory.
 
-For each recipe the command's own parts are used: its faces, its batches made ahead by --workers
-threads, its fit (what it writes after an epoch is not counted). After every epoch of fit the same
-steps are made bare: train_on_batch on batches that were made and put into the network's memory
-before. So both are timed in turns in one run; the first epoch, which compiles, does not count;
-medians of --repeats:
+Each recipe runs as in the command: its faces, its batches made ahead by --workers threads, its fit
+(writing after an epoch is not counted). After every epoch of fit, the same number of bare steps is
+timed: train_on_batch on batches that already are in the network's memory. So both are timed in
+turns in one run; the first epoch, which compiles, does not count; medians of --repeats:
 
-    fit to bare    steps a second of the command by those of the bare step: what the loader costs
-    make a batch   seconds to make a batch in one thread; in fit it is done beside the step
+    fit to bare    steps per second of fit, divided by those of the bare step: the cost of loading
+    make a batch   seconds to make a batch in one thread; fit does it in parallel with the step
     paint a batch  masked_dlib: seconds to paint as many masked views as a batch holds, in one
-                   process; it is why views are painted ahead, and not in the loader
+                   process; the reason why views are painted before training
 
 Results go to benchmarks/results (training.csv, .md, .meta.json) and between the markers of
-README.md. masked_dlib and EX1 (ResNet50, --pair_batch pairs) take about fifteen minutes on 2 cores.
+docs/speed.md. masked_dlib and EX1 (ResNet50, --pair_batch pairs) take about fifteen minutes on 2
+cores.
 """
 
 import argparse
-import csv
-import io
 import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from DICTA2021 import train_siamese
 from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import end_cleanly
-from mask_utils.files import default_cache_file, write_file
+from mask_utils.files import default_cache_file
 from reproduction import provenance, tables
+from reproduction.measurements import (
+    RESULTS,
+    columns_to_markdown,
+    machine_load,
+    timed,
+    write_measurements,
+)
+from reproduction.provenance import REPOSITORY
 from training.recipes import RECIPES
+from training.view_bank import build_bank
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-RESULTS = REPOSITORY / "benchmarks" / "results"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+
+PAGE = REPOSITORY / "docs" / "speed.md"
 PAINTED = 32  # faces whose views are painted anew
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the seconds that some work takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def command_line(name: str, options: argparse.Namespace) -> list[str]:
-    """The words of the training command that is timed."""
+    """Return the arguments of the training command that is timed."""
     words = ["--recipe", name, "--base_folder", options.base_folder, "--cache", options.cache]
     words += ["--workers", options.workers]
     if RECIPES[name].init not in ("none", "imagenet", "package"):
@@ -62,16 +59,19 @@ def command_line(name: str, options: argparse.Namespace) -> list[str]:
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
     """Time one recipe; return its row of the table."""
+    # Here and in `run`, since Keras takes seconds to import and --help does not wait for it.
     import keras
 
     from training import devices, loop
+    from training.run import prepare_training
+    from training.selection import choose_faces
 
-    arguments = train_siamese.parse_arguments(command_line(name, options))
-    recipe = train_siamese.resolve(arguments)
+    order = train_siamese.order(train_siamese.parse_arguments(command_line(name, options)))
+    recipe = order.recipe
     with devices.distributed("none") as where:
-        devices.prepare(arguments.seed)
-        faces, held_out, _ = train_siamese.choose_faces(arguments, recipe)
-        trained = train_siamese.prepare_training(arguments, recipe, faces, held_out, where)
+        devices.prepare(order.seed)
+        chosen = choose_faces(recipe, order.base_folder, order.cache, order.limit)
+        trained = prepare_training(order, chosen, where)
     made: list[float] = []
     cached = []
     for step in range(options.steps):
@@ -83,7 +83,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
         bare.append(timed(lambda: [trained.model.train_on_batch(x, y) for x, y in cached]))
         return {}
 
-    batches = loop.Batches(trained.make, options.steps, arguments.workers)
+    batches = loop.Batches(trained.make, options.steps, order.workers)
     with tempfile.TemporaryDirectory() as folder:
         run = loop.open_run(Path(folder) / "run", {"recipe": name})
         history = loop.fit(
@@ -100,7 +100,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
     alone = options.steps / statistics.median(bare[1:])
     paint = ""
     if recipe.loss == "distillation":
-        paint = f"{paint_seconds(faces, recipe) * recipe.batch:.2f}"
+        paint = f"{paint_seconds(chosen.training, recipe) * recipe.batch:.2f}"
     return {
         "recipe": name,
         "network": recipe.network,
@@ -115,54 +115,48 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, str]:
 
 def paint_seconds(faces, recipe) -> float:
     """Return the seconds to paint one view of a face in one process, reading included."""
-    from training.view_bank import build_bank
-
     some = faces[:: max(1, len(faces) // PAINTED)][:PAINTED]
     words = (recipe.augmentation, recipe.views, recipe.alignments)
     with tempfile.TemporaryDirectory() as folder:
-        # The first call loads the predictor; the second one is another bank.
+        # The first call loads the predictor; the second makes another bank.
         build_bank(some[:1], *words, Path(folder), 0, jobs=1)
         took = timed(lambda: build_bank(some, *words, Path(folder), 1, jobs=1))
     return took / (len(some) * recipe.views)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure every recipe, print the table and write it with meta.json and into README.md."""
+    """Measure every recipe, print the table and write it with meta.json and into docs/speed.md."""
     import keras
 
-    load = os.getloadavg()[0]
+    load = machine_load()
     rows = [measure(name, options) for name in options.recipes]
-    table = tables.to_markdown(
-        ["measured", *(row["recipe"] for row in rows)],
-        [[what.replace("_", " "), *(row[what] for row in rows)] for what in list(rows[0])[1:]],
-    )
+    table = columns_to_markdown(rows)
     print(table)
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_file(options.output / "training.csv", text.getvalue())
+    backend = keras.backend.backend()
     command = provenance.typed("benchmarks/training_rate.py", options.words)
     note = (
         f"`{command}`: medians of {options.repeats} epochs of {options.steps} steps, "
         f"{options.workers} threads make batches, on {provenance.hardware()}, Keras "
-        f"{keras.__version__} on {keras.backend.backend()}; load of the machine before: {load:.1f}."
+        f"{keras.__version__} on {backend}; load of the machine before: {load:.1f}."
     )
-    write_file(options.output / "training.md", f"{table}\n\n{note}\n")
     manifest = options.base_folder / "manifest.csv"
     description = provenance.describe(
         command,
         vars(options),
         {f"{options.base_folder.name}/manifest.csv": provenance.sha256(manifest)},
         1,
-        ("numpy", "keras", keras.backend.backend(), "dlib-bin"),
+        ("numpy", "keras", backend, "dlib-bin"),
     )
-    provenance.write_meta(
-        options.output / "training.csv",
-        description | {"hardware": provenance.hardware(), "backend": keras.backend.backend()},
+    write_measurements(
+        options.output,
+        "training",
+        list(rows[0]),
+        [list(row.values()) for row in rows],
+        f"{table}\n\n{note}",
+        description | {"backend": backend},
     )
     if options.output == RESULTS:
-        tables.fill_markers(REPOSITORY / "README.md", f"{table}\n\n{note}", "training")
+        tables.fill_markers(PAGE, f"{table}\n\n{note}", "training")
     return 0
 
 
@@ -170,7 +164,10 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the command's arguments."""
     parser = new_parser(__doc__, "python benchmarks/training_rate.py --base_folder masked")
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="what generate_mask_to_datasets.py wrote"
+        "--base_folder",
+        type=Path,
+        required=True,
+        help="folder that generate_mask_to_datasets.py wrote",
     )
     parser.add_argument(
         "--recipes",
@@ -178,21 +175,27 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         choices=tuple(RECIPES),
         default=["masked_dlib", "EX1"],
         metavar="NAME",
-        help=f"of {', '.join(RECIPES)} (default: masked_dlib EX1)",
+        help=f"recipes to time, of {', '.join(RECIPES)} (default: masked_dlib EX1)",
     )
-    parser.add_argument("--steps", type=positive, default=12, help="of an epoch (default: 12)")
+    parser.add_argument(
+        "--steps", type=positive, default=12, help="steps of an epoch (default: 12)"
+    )
     parser.add_argument("--repeats", type=positive, default=3, help="epochs (default: 3)")
     parser.add_argument(
         "--pair_batch",
         type=positive,
         default=8,
-        help="of every recipe but masked_dlib, whose own is kept (default: 8)",
+        help="batch size of all recipes but masked_dlib, which keeps its own (default: 8)",
     )
     parser.add_argument(
         "--workers", type=positive, default=2, help="threads that make batches (default: 2)"
     )
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="FIELD=VALUE", help="of the recipes, as in training"
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="changes of the recipes, as in training",
     )
     parser.add_argument(
         "--cache",
@@ -204,11 +207,9 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--output",
         type=Path,
         default=RESULTS,
-        help="for the table; README.md is filled only where it is left out",
+        help="for the table; docs/speed.md is filled only where this option is left out",
     )
-    options = parser.parse_args(argv)
-    options.words = list(sys.argv[1:] if argv is None else argv)
-    return options
+    return parser.parse_args(argv, argparse.Namespace(words=argv))
 
 
 def main(argv: list[str] | None = None) -> int:

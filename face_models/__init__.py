@@ -1,1 +1,1 @@
-"""A face -> a vector: chips, networks, weight files, vectors of many pictures."""
+"""From faces to vectors: chips, networks, weight files, vectors of many pictures."""

@@ -1,4 +1,4 @@
-"""A face -> its chip: upright, at a fixed size, as dlib's network expects it."""
+"""Chips of faces: cut out upright and at a fixed size, as dlib's network expects them."""
 
 import cv2
 import numpy as np
@@ -7,21 +7,20 @@ from mask_utils.detection import detect
 from mask_utils.landmarks import Face, five_points, predict_landmarks
 
 ALIGNMENTS = ("found", "A", "B", "whole")
-"""How a chip is cut: see face_models.vectors.chip_preparation."""
+"""How a chip is cut: see face_models.preparation.chip_preparation."""
 
-CHIP_SIZE = 150  # pixels, the side of what dlib's network sees
+CHIP_SIZE = 150  # pixels, the side of the input of dlib's network
 CHIP_PADDING = 0.25
 
 CHIP_POINTS = np.array(
     [(46.6, 46.0), (101.9, 46.8), (72.9, 77.0), (50.2, 100.7), (96.6, 101.9)], np.float64
 )
-"""Where YuNet's five points lie on dlib's own chips of 150 pixels, on the average of 1,966
-faces of UTKFace and CelebA: `python benchmarks/fit_face_maps.py --base_folder ../shared/datasets
---limit 1000`."""
+"""Mean places of YuNet's five points on dlib's own chips of 150 pixels, over 1,966 faces of UTKFace
+and CelebA: `python benchmarks/fit_face_maps.py --base_folder data --limit 1000`."""
 
 
 def aligned_chip(picture: np.ndarray, landmarks: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:
-    """Cut a face out by its 68 landmarks, as dlib does.
+    """Cut out a face by its 68 landmarks, as dlib does.
 
     Args:
         picture: uint8 (height, width, 3), RGB.
@@ -31,7 +30,7 @@ def aligned_chip(picture: np.ndarray, landmarks: np.ndarray, size: int = CHIP_SI
     Returns:
         uint8 (size, size, 3), RGB; black where the chip leaves the picture.
     """
-    import dlib  # here, since a run on cached vectors needs none
+    import dlib  # here, since a run with cached vectors does without it
 
     points = [dlib.point(int(x), int(y)) for x, y in np.rint(landmarks)]
     (left, top), (right, bottom) = np.min(landmarks, 0), np.max(landmarks, 0)
@@ -41,10 +40,10 @@ def aligned_chip(picture: np.ndarray, landmarks: np.ndarray, size: int = CHIP_SI
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the turn, scale and shift that bring points nearest to others, by least squares.
+    """Return the rotation, scale and shift that best map points onto others, by least squares.
 
     Args:
-        source, target: (n, 2), x and y; all points of source in one place give a scale of zero.
+        source, target: (n, 2), x and y; if all source points coincide, the scale is zero.
 
     Returns:
         float64 (2, 3), for cv2.warpAffine.
@@ -60,7 +59,7 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def chip_by_points(picture: np.ndarray, points: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:
-    """Cut a face out by five points, so that they lie where dlib's chips have them.
+    """Cut out a face by five points, placing them where they are on dlib's chips.
 
     Args:
         picture: uint8 (height, width, 3), RGB.
@@ -78,7 +77,7 @@ def chip_by_points(picture: np.ndarray, points: np.ndarray, size: int = CHIP_SIZ
         small = (max(1, round(width * scale)), max(1, round(height * scale)))
         factor = np.array([small[0] / width, small[1] / height])
         picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
-        # A pixel's middle is half a pixel from its corner, before and after.
+        # The centre of a pixel is half a pixel from its corner, at both sizes.
         points = (points + 0.5) * factor - 0.5
         transform = similarity_transform(points, CHIP_POINTS * (size / 150))
     return cv2.warpAffine(picture, transform, (size, size), flags=cv2.INTER_LINEAR)
@@ -88,11 +87,11 @@ def known_face_chip(picture: np.ndarray, face: Face, alignment: str) -> np.ndarr
     """Cut out a face whose place is known, as training does with faces that it masks itself.
 
     Args:
-        picture: uint8 (height, width, 3), RGB: the face's own, or a masked copy of it.
-        face: of the unmasked picture.
-        alignment: "found" by the five points that YuNet finds there on this picture, or by the
-            face's own where it finds nothing there; "A" by the face's landmarks; "B" by those
-            predicted on this picture in the face's box.
+        picture: uint8 (height, width, 3), RGB: the face's own picture, or a masked copy of it.
+        face: as found on the unmasked picture.
+        alignment: "found": by the five points of the face that YuNet finds there on this picture,
+            or by the known face's own points if it finds none; "A": by the known landmarks; "B":
+            by landmarks predicted on this picture in the known box.
 
     Returns:
         uint8 (150, 150, 3), RGB.
@@ -105,8 +104,10 @@ def known_face_chip(picture: np.ndarray, face: Face, alignment: str) -> np.ndarr
 
 
 def _points_near(picture: np.ndarray, face: Face) -> np.ndarray:
-    """The five points of the found face whose middle is nearest to a known face's, within a third
-    of its box; else that face's own."""
+    """Return the five points of the detected face nearest to a known face, centre to centre.
+
+    Where none is within a third of the known box's size, return the known face's own points.
+    """
     corners = np.array(face.box, np.float64).reshape(2, 2)
     best, points = np.ptp(corners, axis=0).mean() / 3, five_points(face)
     for found in detect(picture).faces:

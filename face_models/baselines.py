@@ -17,7 +17,7 @@ from face_models.weight_files import with_weights
 
 
 def _squeeze_block(x, name: str, width: int, stride: int, project: bool):
-    """Lay one SENet50 block (stride in the first 1x1, as in Caffe), under VGGFace2's names."""
+    """Add one SENet50 block (stride in the first 1x1, as in Caffe), with VGGFace2's layer names."""
 
     def convolve(y, part: str, filters: int, size: int, step: int):
         kernel = f"{name}_{part}"
@@ -37,7 +37,7 @@ def _squeeze_block(x, name: str, width: int, stride: int, project: bool):
 
 
 def _senet50_features() -> keras.Model:
-    """Build SENet50 (Hu et al. 2018) as VGGFace2's Keras port lays it out, pooled, 2048-d."""
+    """Build SENet50 (Hu et al. 2018) as in VGGFace2's Keras port, up to the pooled features."""
     picture = layers.Input(PICTURE_SHAPE, name="picture")
     x = layers.Conv2D(64, 7, 2, "same", use_bias=False, name="conv1_7x7_s2")(picture)
     x = layers.BatchNormalization(epsilon=1e-4, name="conv1_7x7_s2_bn")(x)
@@ -56,14 +56,14 @@ def vgg19(pretrained: str | Path = "none", hidden: tuple[int, ...] = (256, 64)) 
     Args:
         pretrained: "none", "imagenet" (features only), a weight file, or the folder that holds the
             published `backbone_vgg19.h5` and `distance_network_vgg19.h5`.
-        hidden: units of the head's hidden layers; () is the single dense layer that the published
-            evaluation script builds.
+        hidden: units of the head's hidden layers; () gives the single dense layer of the published
+            evaluation script.
 
     Returns:
         Pair network named "vgg19" (see the module's docstring), without a projection.
 
     Raises:
-        WeightFileError: the file does not fit, or the ImageNet weights cannot be had.
+        WeightFileError: the file does not fit, or the ImageNet weights cannot be downloaded.
 
     Source: DICTA2021 paper, Benchmark 1; published file distance_network_vgg19.h5.
     """
@@ -80,10 +80,10 @@ def mobilenet_v2(pretrained: str | Path = "none") -> keras.Model:
 
     Returns:
         Pair network named "mobilenet_v2" (see the module's docstring); its projection is the
-        dropout, which is idle outside training.
+        dropout, which does nothing outside training.
 
     Raises:
-        WeightFileError: the file does not fit, or the ImageNet weights cannot be had.
+        WeightFileError: the file does not fit, or the ImageNet weights cannot be downloaded.
 
     Source: DICTA2021 paper, Benchmark 1; published script verification/tensorflow_model.py.
     """
@@ -120,13 +120,14 @@ def vgg16(pretrained: str | Path = "none") -> keras.Model:
     """Build the VGG16 baseline: pooled 512-d -> 512 ReLU, squared difference, one logit.
 
     Args:
-        pretrained: "none", "imagenet" (features only; the paper's start from VGGFace) or a file.
+        pretrained: "none", "imagenet" (features only; the paper starts from VGGFace's weights) or a
+            weight file.
 
     Returns:
         Pair network named "vgg16" (see the module's docstring).
 
     Raises:
-        WeightFileError: the file does not fit, or the ImageNet weights cannot be had.
+        WeightFileError: the file does not fit, or the ImageNet weights cannot be downloaded.
 
     Source: DICTA2021 paper, Benchmark 1; published script verification/tensorflow_model.py.
     """
@@ -145,7 +146,7 @@ def _application(build: Callable[..., keras.Model], pretrained: str | Path) -> k
         if weights is None:
             raise
         raise WeightFileError(
-            f"the ImageNet weights of {build.__name__} could not be fetched"
-            f" ({type(problem).__name__}); connect to the network once, or name a weight file"
+            f"the ImageNet weights of {build.__name__} could not be downloaded"
+            f" ({type(problem).__name__}); connect to the internet once, or name a weight file"
         ) from problem
     return keras.Model(base.input, base.output, name="features")

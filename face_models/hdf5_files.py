@@ -1,4 +1,4 @@
-"""HDF5 weight files of Keras, old layout and new -> arrays by layer name."""
+"""Read Keras' HDF5 weight files, in the old and the new layout, into arrays by layer name."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def read_hdf5(stream: IO[bytes], path: Path) -> Arrays:
 
 
 def _read_dataset(group: h5py.Group, name: str, path: Path) -> np.ndarray:
-    """Read one array that lies in this file itself; links to other files are not followed."""
+    """Read one array of this file; links to other files are not followed."""
     here = group
     for part in name.split("/"):
         if isinstance(here.get(part, getlink=True), h5py.ExternalLink):
             raise WeightFileError(f"{path}: {name} lies in another file; not opened")
         here = here[part]
     if not isinstance(here, h5py.Dataset) or here.is_virtual or here.external:
-        raise WeightFileError(f"{path}: {name} is no array of this file")
+        raise WeightFileError(f"{path}: {name} is not an array of this file")
     if here.dtype.kind not in "fiu":
         raise WeightFileError(f"{path}: {name} holds {here.dtype}, not numbers")
     if here.nbytes > LARGEST_FILE:
@@ -59,7 +59,7 @@ def _read_legacy(root: h5py.Group, path: Path) -> Arrays:
         group = root[layer_name]
         for weight in _texts(group.attrs["weight_names"]):
             layer, _, variable = weight.partition(":")[0].rpartition("/")
-            # Keras 3 allows no slash in a name; VGGFace's port numbers its convolutions plainly.
+            # Keras 3 allows no slash in a name; VGGFace's port names convolutions without a block.
             layer = re.sub(r"^conv(\d)_(\d)$", r"block\1_conv\2", layer.replace("/", "_"))
             variable = {"depthwise_kernel": "kernel"}.get(variable, variable)  # renamed by Keras 3
             if variable in arrays.setdefault(layer, {}):
@@ -69,7 +69,7 @@ def _read_legacy(root: h5py.Group, path: Path) -> Arrays:
 
 
 def _read_keras3(root: h5py.Group, path: Path) -> Arrays:
-    """Read the layout of Keras 3: nested "layers" groups, each "vars" named by its layer."""
+    """Read the layout of Keras 3: nested groups, with a layer's arrays in "vars" under its name."""
     arrays: Arrays = {}
 
     def walk(group: h5py.Group, place: str) -> None:

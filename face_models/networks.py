@@ -1,4 +1,4 @@
-"""One name, one network: what --network and --models call it."""
+"""The networks by the names that commands use."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ NETWORK_NAMES = (*PAIR_NETWORKS, "dlib")
 
 
 def build_network(name: str, pretrained: str | Path | None = None) -> keras.Model:
-    """Build the network of a name: a pair network, or for "dlib" the 128-d embedding network.
+    """Build a network by name: a pair network, or the 128-d embedding network for "dlib".
 
     Args:
         name: one of NETWORK_NAMES.
-        pretrained: as the network's own function takes it; None is "none", for dlib "package".
+        pretrained: see the network's own function; None means "none", or "package" for dlib.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: the name is unknown.
         WeightFileError: the weights do not fit.
     """
     if name == "dlib":

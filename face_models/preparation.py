@@ -1,4 +1,4 @@
-"""A picture -> what a network takes: cropped, aligned, resized, normalised."""
+"""Turn a picture into a network's input: cropped, aligned, resized, normalised."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from mask_utils.errors import UserError
 from mask_utils.landmark_cache import detector_name
 from mask_utils.landmarks import find_face, predict_landmarks
 
-SIZE = 224  # pixels, the side of what the pair networks see
+SIZE = 224  # pixels, the side of the input of the pair networks
 CROP_MARGIN = 0.6
 
 
@@ -26,14 +26,14 @@ class Picture(NamedTuple):
 
 
 class NoFaceError(UserError):
-    """A picture in which no face was found where one is needed: a failure to enrol or acquire."""
+    """A face is needed in a picture and none was found: a failure to enrol or to acquire."""
 
 
 class Preparation(NamedTuple):
     """How a picture becomes the network's input.
 
-    `name` stands in the cache's keys; `prepare` maps (uint8 RGB picture (height, width, 3), what is
-    known of it) to the input (side, side, 3), uint8 or float32, or raises NoFaceError.
+    `name` is part of the cache's keys; `prepare` maps (uint8 RGB picture (height, width, 3), what
+    is known of it) to the input (side, side, 3), uint8 or float32, or raises NoFaceError.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Preparation(NamedTuple):
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # RGB, of pictures in 0-1
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
-# Means of 0-255, RGB; the networks behind them were trained on BGR without a division.
+# RGB, of pictures in 0-255; these networks were trained on BGR pictures that were not rescaled.
 _CAFFE_MEANS = {
     "vgg19": (123.68, 116.779, 103.939),  # ImageNet
     "vgg16": (129.1863, 104.7624, 93.5940),  # VGGFace
@@ -55,16 +55,16 @@ def normalise(picture: np.ndarray, preprocessing: str, network: str = "resnet50"
 
     Args:
         picture: uint8 (..., 3), RGB, 0-255.
-        preprocessing: "published": for resnet50 ImageNet mean and standard deviation WITHOUT a
-            division by 255 first, for the baselines the pixels as they are, as the published
-            scripts have it; "corrected": what the network's first weights were trained on.
+        preprocessing: "published", as the published scripts do it: for resnet50, ImageNet mean and
+            standard deviation WITHOUT dividing by 255 first; for the baselines, pixels as they are.
+            "corrected": what the network's initial weights were trained with.
         network: resnet50, vgg19, mobilenet_v2, senet50 or vgg16.
 
     Returns:
         float32 of the same shape, RGB (BGR for corrected vgg19, senet50, vgg16).
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: `preprocessing` or `network` is unknown.
 
     Source: published script verification/model.py; Keras' and VGGFace2's own preprocessing.
     """
@@ -84,7 +84,7 @@ def normalise(picture: np.ndarray, preprocessing: str, network: str = "resnet50"
 
 
 def fit_on_black(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
-    """Scale a picture so that its longer side fits, aspect kept, centred on black.
+    """Scale a picture to fit into a black square, centred, with its aspect kept.
 
     Args:
         picture: uint8 (height, width, 3).
@@ -93,7 +93,7 @@ def fit_on_black(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
     Returns:
         uint8 (size, size, 3), same colour order.
 
-    Source: DICTA2021 paper, section on preprocessing; bilinear, sides cut to whole pixels.
+    Source: DICTA2021 paper, section on preprocessing; bilinear, sides rounded down.
     """
     height, width = picture.shape[:2]
     if height > width:
@@ -110,12 +110,12 @@ def fit_on_black(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
 def crop_face(
     picture: np.ndarray, box: tuple[int, int, int, int], margin: float = CROP_MARGIN
 ) -> np.ndarray:
-    """Cut a face out with a margin around its box, as far as the picture goes.
+    """Cut out a face with a margin around its box, within the picture.
 
     Args:
         picture: uint8 (height, width, 3).
         box: left, top, right, bottom in pixels.
-        margin: of the box's width and height, added on each side.
+        margin: added on each side, as a fraction of the box's width and height.
 
     Returns:
         A view of the picture, uint8 (h, w, 3).
@@ -153,19 +153,19 @@ def picture_preparation(
     crop_margin: float | None = None,
     detector: Detector = YUNET,
 ) -> Preparation:
-    """Return how the pair networks' input is made: fitted on black, then normalised.
+    """Return the preparation of the pair networks' input: fitted on black, then normalised.
 
     Args:
         preprocessing, network: see `normalise`.
-        crop_margin: None for the whole picture; else the face (`Picture.box`, or the largest that
-            is found) is cut out first with this margin (the published scripts use 0.6).
-        detector: finds it.
+        crop_margin: None to use the whole picture; else the margin with which the face
+            (`Picture.box`, or the largest one found) is cut out first (published scripts: 0.6).
+        detector: finds the face where `Picture.box` is None.
 
     Returns:
         Preparation; its result is float32 (224, 224, 3).
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: `preprocessing` or `network` is unknown.
     """
     normalise(np.zeros((1, 3), np.uint8), preprocessing, network)
 
@@ -184,22 +184,22 @@ def picture_preparation(
 def chip_preparation(
     alignment: str = "found", detector: Detector = YUNET, choice: str = "largest"
 ) -> Preparation:
-    """Return how the input of dlib's network is made.
+    """Return the preparation of the input of dlib's network: a chip of the face.
 
     Args:
-        alignment: "found": by the five points that the detector finds on the picture as it is,
-            masked or not; "A": by the landmarks given with the picture (of a masked picture: those
-            of the unmasked one); "B": by landmarks predicted on the picture itself, in the box
-            given with it (of a masked picture: that of the unmasked one), or in that of the face
-            found; "whole": none, the picture is resized to the chip's size.
-        detector: finds the face where one is looked for.
-        choice: which face is taken there, largest or central.
+        alignment: what the chip is cut by. "found": the five points that the detector finds on the
+            picture as it is, masked or not. "A": the landmarks given with the picture (for a masked
+            picture, those of the unmasked one). "B": landmarks predicted on the picture itself, in
+            the box given with it (for a masked picture, that of the unmasked one) or else in that
+            of the face found. "whole": nothing; the picture is resized to the chip's size.
+        detector: finds the face for "found", and for "B" if no box is given.
+        choice: which of several faces is taken then, largest or central.
 
     Returns:
         Preparation; its result is uint8 (150, 150, 3), RGB, 0-255.
 
     Raises:
-        ValueError: an unknown alignment.
+        ValueError: the alignment is unknown.
     """
     if alignment not in ALIGNMENTS:
         raise ValueError(f"the alignment is one of {', '.join(ALIGNMENTS)}, not {alignment!r}")
@@ -213,7 +213,7 @@ def chip_preparation(
             return chip_by_points(picture, require_face(picture, detector, choice).points)
         if alignment == "A":
             if known.landmarks is None:
-                raise NoFaceError("no landmarks are known of this picture")
+                raise NoFaceError("no landmarks are known for this picture")
             return aligned_chip(picture, known.landmarks)
         box = known.box
         if box is None:

@@ -11,11 +11,11 @@ from face_models.weight_files import with_weights
 
 
 def _bottleneck(x, name: str, width: int, stride: int, downsample: bool):
-    """Lay one ResNet v1.5 block, the stride in its 3x3 convolution, under torchvision's names."""
+    """Add one ResNet v1.5 block (stride in the 3x3), with torchvision's layer names."""
 
     def convolve(y, part: str, filters: int, size: int, step: int):
         padding = "same"
-        if size > 1 and step > 1:  # torch pads both sides alike, Keras' "same" does not
+        if size > 1 and step > 1:  # torch pads both sides equally, Keras' "same" does not
             y, padding = layers.ZeroPadding2D(size // 2, name=f"{name}_pad{part}")(y), "valid"
         kernel = f"{name}_conv{part}"
         y = layers.Conv2D(filters, size, step, padding, use_bias=False, name=kernel)(y)
@@ -40,7 +40,7 @@ def resnet50(pretrained: str | Path = "none", size: int = 224) -> keras.Model:
 
     Args:
         pretrained: "none" for random weights, or a weight file: a published Siamese or attribute
-            network, torchvision's own file, or one that `save_weights` wrote (heads are left out).
+            network, torchvision's own file, or one that `save_weights` wrote (heads are ignored).
         size: side of the pictures in pixels.
 
     Returns:
@@ -55,7 +55,7 @@ def resnet50(pretrained: str | Path = "none", size: int = 224) -> keras.Model:
     x = layers.ZeroPadding2D(3, name="conv1_pad")(picture)
     x = layers.Conv2D(64, 7, 2, use_bias=False, name="conv1")(x)
     x = layers.ReLU(name="relu")(_batch_norm("bn1")(x))
-    # After a ReLU a border of zeros never wins a maximum, so it equals torch's border of -inf.
+    # After a ReLU a border of zeros never wins a maximum, as torch's border of -inf never does.
     x = layers.ZeroPadding2D(1, name="maxpool_pad")(x)
     x = layers.MaxPooling2D(3, 2, name="maxpool")(x)
     for stage, (blocks, width) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512)), start=1):

@@ -1,4 +1,4 @@
-"""Pair networks in Keras 3: the DICTA2021 paper's Siamese ResNet50, and the parts all of them have.
+"""Pair networks in Keras 3: the DICTA2021 paper's Siamese ResNet50, and the parts of all of them.
 
 A pair network takes two batches of pictures, `[reference, probe]`, each (n, 224, 224, 3) float32
 channels-last RGB prepared by `face_models.preparation`, and returns one logit per pair, (n, 1);
@@ -9,7 +9,7 @@ reached by `model.get_layer(name)`:
     projection  features -> the vector compared  where the network has one
     head        difference of two vectors -> logit
 
-so that a list of pairs is scored by embedding every distinct picture once.
+Through its parts, a list of pairs is scored with every distinct picture embedded only once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAIR_PARTS = ("features", "projection", "head")
 
 
 def projection_part(size: int, *parts) -> keras.Model:
-    """Return the part "projection": pooled features (n, size) through some layers."""
+    """Return the part "projection": pooled features (n, size) passed through some layers."""
     vector = layers.Input((size,), name="features")
     out = vector
     for part in parts:
@@ -37,7 +37,7 @@ def projection_part(size: int, *parts) -> keras.Model:
 
 
 def head_part(size: int, hidden: tuple[int, ...] = ()) -> keras.Model:
-    """Return the part "head": a difference (n, size) -> one logit, behind hidden ReLU layers."""
+    """Return the part "head": a difference (n, size) -> hidden ReLU layers, if any -> one logit."""
     difference = layers.Input((size,), name="difference")
     out = difference
     for units in hidden:
@@ -46,7 +46,7 @@ def head_part(size: int, hidden: tuple[int, ...] = ()) -> keras.Model:
 
 
 def pair_network(name: str, features, projection, head, difference: str) -> keras.Model:
-    """Join the parts: both pictures through the same weights, their difference through the head."""
+    """Join the parts: both pictures pass the same weights, and their difference the head."""
     pictures = [layers.Input(PICTURE_SHAPE, name=side) for side in ("reference", "probe")]
     vectors = [features(picture) for picture in pictures]
     if projection is not None:
@@ -60,7 +60,7 @@ def siamese_resnet50(pretrained: str | Path = "none") -> keras.Model:
     """Build the paper's network: ResNet50 v1.5 -> 2048 -> 512 sigmoid, |a - b|, one logit.
 
     Args:
-        pretrained: "none", or a published checkpoint (`CP1.pt`) or its converted file.
+        pretrained: "none", a published checkpoint (`CP1.pt`) or the file it was converted to.
 
     Returns:
         Pair network named "resnet50" (see the module's docstring), features 2048-d, compared
@@ -81,13 +81,14 @@ def embedding_model(model: keras.Model, vector: str = "features") -> keras.Model
 
     Args:
         model: a pair network, or one that already maps a picture to a vector (dlib, a user's own).
-        vector: "features" (pooled; the published score) or "projection" (what the head compares).
+        vector: "features" (pooled; the published score) or "projection" (what the head compares;
+            the features if the network has no projection).
 
     Returns:
         Model: (n, height, width, 3) float32 -> (n, d) float32; shares the weights of `model`.
 
     Raises:
-        ValueError: an unknown `vector`.
+        ValueError: `vector` is unknown.
     """
     if vector not in ("features", "projection"):
         raise ValueError(f"the vector is 'features' or 'projection', not {vector!r}")
@@ -112,7 +113,7 @@ def head_layers(model: keras.Model) -> tuple[str, list[tuple[np.ndarray, np.ndar
 
     Returns:
         ("absolute" or "squared", [(kernel (inputs, units), bias (units,)) float32 per dense layer,
-        first to last]); ReLU stands between the layers, the last gives the logit.
+        first to last]), with ReLU between the layers; the last one gives the logit.
     """
     dense = [layer for layer in model.get_layer("head").layers if isinstance(layer, layers.Dense)]
     weights = [tuple(ops.convert_to_numpy(v) for v in (d.kernel, d.bias)) for d in dense]

@@ -1,4 +1,4 @@
-"""PyTorch files of ResNet50 networks -> arrays under this project's layer names."""
+"""Read PyTorch files of ResNet50 networks into arrays under this project's layer names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_torch(stream: IO[bytes], path: Path) -> Arrays:
         ) from problem
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an old pickle protocol: what counts is read or not
+            warnings.simplefilter("ignore")  # of an old pickle protocol
             checkpoint = torch.load(stream, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch raises many kinds for a damaged or hostile file
         damaged = "PytorchStreamReader" in str(problem) or isinstance(problem, EOFError)
@@ -44,13 +44,13 @@ def read_torch(stream: IO[bytes], path: Path) -> Arrays:
     state = {}
     for name, tensor in checkpoint.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-            raise WeightFileError(f"{path}: {name!r} is no tensor, so this is not a state dict")
+            raise WeightFileError(f"{path}: {name!r} is not a tensor, so this is not a state dict")
         state[name] = tensor.detach().to(torch.float32).numpy()
     return _from_torch_names(state, path)
 
 
 def _from_torch_names(state: dict[str, np.ndarray], path: Path) -> Arrays:
-    """Rename a ResNet50 state dict (torchvision's or the Siamese network's) and turn its axes."""
+    """Rename and transpose a ResNet50 state dict, torchvision's or the Siamese network's."""
     if all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): array for name, array in state.items()}
     numbered = {"conv.0": "conv1", "conv.1": "bn1", "liner.0": "liner"}
@@ -75,7 +75,7 @@ def _from_torch_names(state: dict[str, np.ndarray], path: Path) -> Arrays:
             "running_var": "moving_variance",
         }
         if not layer or variable not in keras_names:
-            raise WeightFileError(f"{path}: {name} is no weight of a ResNet50")
+            raise WeightFileError(f"{path}: {name} is not a weight of a ResNet50")
         target = arrays.setdefault(layer.replace(".", "_"), {})
         target[keras_names[variable]] = np.ascontiguousarray(array)
     return arrays

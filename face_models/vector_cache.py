@@ -1,6 +1,6 @@
-"""Vectors kept between runs: one SQLite file, keyed by network, preparation and picture content.
+"""A cache of vectors: one SQLite file, keyed by network, preparation and picture content.
 
-It survives a kill and serves several processes at once.
+It survives a killed process and can be used by several processes at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mask_utils.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-_FORMAT = b"1"  # raise it when the same key would stand for another vector
+_FORMAT = b"1"  # raise it when the same key would give another vector
 
 
 class CacheError(UserError):
@@ -31,7 +31,7 @@ class CacheError(UserError):
 
 
 def weight_file_key(name: str, path: Path) -> str:
-    """Return the cache's key of a network by its name and weight file, without reading it in.
+    """Return the cache's key of a network from its name and weight file, without building it.
 
     Args:
         name: the network and the vector taken from it, such as "resnet50 features".
@@ -54,13 +54,13 @@ def weight_file_key(name: str, path: Path) -> str:
 
 
 def model_key(model: keras.Model) -> str:
-    """Return the cache's key of a network in memory: its layers' settings and every weight.
+    """Return the cache's key of a network in memory, from its layers' settings and every weight.
 
     Args:
         model: picture -> vector.
 
     Returns:
-        Hexadecimal digest; another weight, stride or activation gives another.
+        Hexadecimal digest, which changes with any weight, stride or activation.
     """
     unlike = ("name", "trainable", "initializer", "regularizer", "constraint", "seed")
     digest = hashlib.blake2b(model.name.encode(), digest_size=16)
@@ -81,12 +81,12 @@ def model_key(model: keras.Model) -> str:
 
 
 def network_prefix(network_key: str, preparation: str, mirror: bool) -> bytes:
-    """Return what all vectors of a network have in common: the first part of their keys.
+    """Return the part of the key that all vectors of a network share.
 
     Args:
         network_key: from `weight_file_key` or `model_key`.
         preparation: name of a Preparation.
-        mirror: whether a vector is the mean of a picture's and its mirror image's.
+        mirror: whether a vector is the mean of those of a picture and its mirror image.
     """
     # Backends round differently.
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -98,12 +98,12 @@ def vector_key(network: bytes, picture_bytes: bytes, known: Picture) -> bytes:
     """Return the key of a picture's vector.
 
     Args:
-        network: of network_prefix.
+        network: from `network_prefix`.
         picture_bytes: content of the picture's file.
         known: its landmarks and box become part of the key.
     """
     digest = hashlib.sha256(network)
-    # The length first, so that no other division of the same bytes gives the same key.
+    # The length first, so that the same bytes divided in another way give another key.
     digest.update(len(picture_bytes).to_bytes(8, "little"))
     digest.update(picture_bytes)
     for value in (known.landmarks, known.box):
@@ -112,7 +112,7 @@ def vector_key(network: bytes, picture_bytes: bytes, known: Picture) -> bytes:
 
 
 class VectorCache:
-    """One SQLite file of vectors; a connection to each thread, since SQLite's are not shared."""
+    """One SQLite file of vectors, with a connection per thread, since threads cannot share one."""
 
     def __init__(self, folder: Path):
         self.path = Path(folder) / "embeddings.sqlite"
@@ -132,7 +132,7 @@ class VectorCache:
             yield
         except (sqlite3.Error, OSError) as problem:
             raise CacheError(
-                f"{self.path}: the cache of vectors cannot be used ({problem}); delete it or name"
+                f"{self.path}: the cache of vectors cannot be used ({problem}); delete it or choose"
                 " another folder"
             ) from problem
 
@@ -140,15 +140,15 @@ class VectorCache:
         if not hasattr(self._local, "connection"):
             connection = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
             self._connections.append(connection)
-            # With its log ahead of the file, readers and the writer do not wait for each other, and
-            # a kill loses at most the last batches.
+            # With write-ahead logging, readers and the writer do not wait for each other, and a
+            # killed process loses at most its last batches.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             self._local.connection = connection
         return self._local.connection
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray | str]:
-        """Return what is known: a vector, or why there is none."""
+        """Return what the cache holds by key: a vector, or the reason why there is none."""
         marks = ",".join("?" * len(keys))
         query = f"SELECT key, vector, failure FROM vectors WHERE key IN ({marks})"
         with self._refusals():

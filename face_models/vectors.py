@@ -1,15 +1,16 @@
-"""Pictures -> vectors: every distinct picture is read, prepared and embedded once.
+"""Embed pictures: every distinct picture is read, prepared and embedded once.
 
-A list of pairs names the same picture many times; here a picture is known by the hash of its
-bytes. Reading and preparing run in threads while the network works on the batch before. With a
-cache of vectors, a rerun neither decodes a picture nor builds the network.
+A list of pairs names the same picture many times; pictures are told apart by the hash of their
+bytes. Threads read and prepare pictures while the network works on the previous batch. With a cache
+of vectors, a rerun neither decodes a picture nor builds the network.
 
-Nothing here imports Keras: the network is built by the caller's function, when first needed.
+This module does not import Keras: the caller's function builds the network when it is first needed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 from collections import deque
@@ -29,15 +30,15 @@ from mask_utils.images import PictureError, decode_picture, read_file
 if TYPE_CHECKING:
     import keras
 
-_GROUP = 16  # pictures a thread takes at a time
+_GROUP = 16  # pictures that a thread takes at a time
 
 
 class Embedded(NamedTuple):
     """One picture of a list, embedded.
 
-    `row` numbers the distinct contents in the order of their first vector, -1 for a failure;
-    `vector` (d,) float32 comes with the first picture of its row alone; `failure` says why there
-    is none.
+    index: of the picture in the list. row: number of its content, counting distinct contents in the
+    order in which their vectors become known; -1 for a failure. vector: (d,) float32, given only
+    with the first picture of its row. failure: why there is no vector.
     """
 
     index: int
@@ -49,8 +50,8 @@ class Embedded(NamedTuple):
 class Embeddings(NamedTuple):
     """The vectors of a list of pictures: picture i has `vectors[rows[i]]`.
 
-    vectors (distinct contents, d) float32; rows (pictures,) int64, -1 where `failures` {picture's
-    index: reason} says why there is none.
+    vectors: (distinct contents, d) float32. rows: (pictures,) int64, -1 for a failure. failures:
+    reason by index of the picture.
     """
 
     vectors: np.ndarray
@@ -62,7 +63,7 @@ class _Loaded(NamedTuple):
     indices: list[int]
     key: bytes
     value: np.ndarray | str  # the vector, the prepared picture, or a failure
-    state: str  # "cached", "prepared", "no face" (kept) or "unreadable" (not kept)
+    state: str  # "cached", "prepared", "no face" (stored in the cache) or "unreadable" (not stored)
 
 
 def stream_embeddings(
@@ -76,22 +77,22 @@ def stream_embeddings(
     threads: int | None = None,
     cache: Path | None = None,
 ) -> Iterator[Embedded]:
-    """Embed pictures one after the other, with the memory of a few batches, however long the list.
+    """Embed pictures one after the other, in the memory of a few batches, however long the list.
 
     Args:
         pictures: any number; the same file named twice is read once, the same content under two
             names is embedded once.
-        build_model: returns the network, picture -> vector (`siamese.embedding_model`); it is
-            called when the first vector is not in the cache, and never where all are.
-        network_key: from `weight_file_key` or `model_key`.
-        preparation: from `picture_preparation` or `chip_preparation`.
-        mirror: the vector is the mean of those of the prepared picture and its mirror image.
-        batch_size: pictures to a call of the network.
-        threads: that read, hash and prepare; default: one for each CPU, at most 8.
-        cache: folder of the file of vectors; None keeps none.
+        build_model: returns the network, picture -> vector (see `siamese.embedding_model`); it is
+            called when a vector is first missing from the cache, and never if none is.
+        network_key: from `vector_cache.weight_file_key` or `vector_cache.model_key`.
+        preparation: see `face_models.preparation`.
+        mirror: whether a vector is the mean of those of the prepared picture and its mirror image.
+        batch_size: pictures per call of the network.
+        threads: number of threads that read, hash and prepare; by default one per CPU, at most 8.
+        cache: folder of the cache of vectors, or None for no cache.
 
     Yields:
-        Embedded, one per picture, in the order in which vectors come to be known.
+        Embedded, one per picture, in the order in which vectors become known.
 
     Raises:
         CacheError: the cache cannot be read or written.
@@ -124,7 +125,7 @@ def stream_embeddings(
 
 
 def _groups(pictures: Sequence[Picture]) -> Iterator[list[list[int]]]:
-    """Divide a list among the threads: groups of lists of the indices of one same picture."""
+    """Yield groups of pictures for the threads, each picture as its indices in the list."""
     same: dict[tuple, list[int]] = {}
     for index, picture in enumerate(pictures):
         marks = None if picture.landmarks is None else np.asarray(picture.landmarks).tobytes()
@@ -141,7 +142,7 @@ def _load(
     preparation: Preparation,
     store: VectorCache | None,
 ) -> list[_Loaded]:
-    """Read pictures, look their vectors up, and prepare those that have none; runs in a thread."""
+    """Read pictures, look up their vectors, and prepare those that have none; runs in a thread."""
     loaded, contents = [], []
     for indices in group:
         known = pictures[indices[0]]
@@ -173,58 +174,68 @@ def _embed_loads(
     batch_size: int,
     store: VectorCache | None,
 ) -> Iterator[Embedded]:
-    """Batch what the threads prepare, with at most `ahead` groups waiting or on their way.
+    """Embed in batches what the threads prepare, with at most `ahead` groups in progress.
 
     build_network: returns what maps prepared pictures to vectors; called when first needed.
     """
-    rows: dict[bytes, int] = {}  # of contents whose vector was given out
+    rows: dict[bytes, int] = {}  # of contents whose vector has been yielded
     waiting: dict[bytes, tuple[np.ndarray, list[int]]] = {}  # prepared, not yet embedded
-    network: Callable[[np.ndarray], np.ndarray] | None = None
-
-    def give(key: bytes, vector: np.ndarray, indices: list[int]) -> Iterator[Embedded]:
-        first = key not in rows
-        row = rows.setdefault(key, len(rows))
-        for index in indices:
-            yield Embedded(index, row, vector if first else None, None)
-            first = False
+    network = functools.cache(build_network)
 
     def run() -> Iterator[Embedded]:
-        nonlocal network
-        if network is None:
-            network = build_network()
-        vectors = network(np.stack([picture for picture, _ in waiting.values()]))
+        vectors = network()(np.stack([picture for picture, _ in waiting.values()]))
         if store is not None:
             store.keep(list(zip(waiting, vectors, strict=True)))
         for (key, (_, indices)), vector in zip(waiting.items(), vectors, strict=True):
-            yield from give(key, vector, indices)
+            yield from _give(rows, key, vector, indices)
         waiting.clear()
 
-    futures = deque(itertools.islice(loads, ahead))
-    while futures:
-        loaded = futures.popleft().result()
-        futures.extend(itertools.islice(loads, 1))
-        for indices, key, value, state in loaded:
-            if isinstance(value, str):
-                if state == "no face" and store is not None:
-                    store.keep([(key, value)])
-                for index in indices:
-                    yield Embedded(index, -1, None, value)
-            elif state == "cached" or key in rows:
-                yield from give(key, value, indices)
-            elif key in waiting:
-                waiting[key][1].extend(indices)
-            else:
-                waiting[key] = (value, list(indices))
+    for loaded in _in_order(loads, ahead):
+        if isinstance(loaded.value, str):
+            yield from _fail(loaded, store)
+        elif loaded.state == "cached" or loaded.key in rows:
+            yield from _give(rows, loaded.key, loaded.value, loaded.indices)
+        elif loaded.key in waiting:
+            waiting[loaded.key][1].extend(loaded.indices)
+        else:
+            waiting[loaded.key] = (loaded.value, list(loaded.indices))
             if len(waiting) == batch_size:
                 yield from run()
     if waiting:
         yield from run()
 
 
+def _in_order(loads: Iterator[Future[list[_Loaded]]], ahead: int) -> Iterator[_Loaded]:
+    """Yield what was loaded, in the order of `loads`, with `ahead` of them in progress."""
+    futures = deque(itertools.islice(loads, ahead))
+    while futures:
+        loaded = futures.popleft().result()
+        futures.extend(itertools.islice(loads, 1))
+        yield from loaded
+
+
+def _give(
+    rows: dict[bytes, int], key: bytes, vector: np.ndarray, indices: list[int]
+) -> Iterator[Embedded]:
+    """Yield the pictures of one content, the vector with the very first of them only."""
+    first = key not in rows
+    row = rows.setdefault(key, len(rows))
+    for index in indices:
+        yield Embedded(index, row, vector if first else None, None)
+        first = False
+
+
+def _fail(loaded: _Loaded, store: VectorCache | None) -> Iterator[Embedded]:
+    if loaded.state == "no face" and store is not None:
+        store.keep([(loaded.key, loaded.value)])
+    for index in loaded.indices:
+        yield Embedded(index, -1, None, loaded.value)
+
+
 def _network(
     model: keras.Model, batch_size: int, mirror: bool = False
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function from prepared pictures to vectors; whole batches are of one shape."""
+    """Return a function from prepared pictures to vectors; smaller last batches are padded."""
     full = False
 
     def vectors_of(batch: np.ndarray) -> np.ndarray:
@@ -236,15 +247,15 @@ def _network(
         nonlocal full
         count = len(batch)
         batch = batch.astype(np.float32, copy=False)
-        if full and count < batch_size:  # a second shape would be compiled anew on some backends
+        if full and count < batch_size:  # some backends would compile again for a second shape
             rest = np.zeros((batch_size - count, *batch.shape[1:]), np.float32)
             batch = np.concatenate([batch, rest])
         full = full or count == batch_size
         vectors = np.asarray(model.predict_on_batch(batch))[:count].astype("<f4", copy=False)
         if vectors.ndim != 2 or not np.isfinite(vectors).all():
             raise UserError(
-                f"expected a vector of finite numbers from {model.name} for each picture; an array"
-                f" {vectors.shape} came, finite: {bool(np.isfinite(vectors).all())}"
+                f"expected a vector of finite numbers from {model.name} for each picture; got an"
+                f" array {vectors.shape}, finite: {bool(np.isfinite(vectors).all())}"
             )
         return vectors
 
@@ -268,11 +279,11 @@ def embed_pictures(
     Args:
         pictures, build_model, network_key, preparation, mirror, batch_size, threads, cache: see
             `stream_embeddings`.
-        progress: show a bar.
+        progress: whether to show a progress bar.
 
     Returns:
-        Embeddings; `vectors` takes 4 d bytes per distinct content, and is (0, 0) where every
-        picture failed.
+        Embeddings; `vectors` takes 4 d bytes per distinct content, and is (0, 0) if every picture
+        failed.
 
     Raises:
         CacheError, UserError: see `stream_embeddings`.

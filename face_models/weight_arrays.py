@@ -1,4 +1,4 @@
-"""Weights as arrays by layer name, and how they are written into a network."""
+"""Weights as arrays by layer name, and their assignment to a network."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from mask_utils.errors import UserError
 if TYPE_CHECKING:
     import keras
 
-LARGEST_FILE = 4 * 2**30  # bytes, unpacked; the largest published file is 0.6 GB
+LARGEST_FILE = 4 * 2**30  # bytes, unpacked; the largest published file has 0.6 GB
 
-Arrays = dict[str, dict[str, np.ndarray]]  # layer -> variable, by name or by number -> array
+Arrays = dict[str, dict[str, np.ndarray]]  # layer -> name or number of a variable -> array
 
 
 class WeightFileError(UserError):
-    """A weight file that cannot be used; the message is one line for the user."""
+    """A weight file cannot be used; the message is one line for the user."""
 
 
 def assign_weights(model: keras.Model, arrays: Arrays, source: str | Path) -> None:
-    """Write arrays into the layers of their names, all or none.
+    """Write arrays into the layers of the same names, all or none.
 
     Args:
-        model: a network, nested or not, with unlike names for its layers.
+        model: a network, nested or not, whose layers all have different names.
         arrays: {layer: {variable by name or number: array}}. Dense layers that Keras named itself
-            ("dense", "dense_1", ...) stand for the model's unnamed-in-the-file dense layers, in
-            order.
-        source: named in the message.
+            ("dense", "dense_1", ...) go, in order, to those dense layers of the model whose names
+            do not occur.
+        source: of the arrays, for the message.
 
     Raises:
         WeightFileError: a layer or variable is missing, extra or misshapen; nothing is written.
@@ -80,7 +80,7 @@ def layers_with_weights(model: keras.Model) -> dict[str, list]:
 
 
 def _with_dense_names(arrays: Arrays, own: dict[str, list]) -> Arrays:
-    """Give the dense layers that Keras numbered itself the names of the network's own."""
+    """Rename the dense layers that Keras numbered itself to the network's own names."""
 
     def number(layer: str) -> int:
         return int(layer.partition("_")[2] or 0)

@@ -1,9 +1,9 @@
 """Read, check and write weight files; nothing in a file is executed.
 
-What is read: PyTorch state dicts (.pt, .pth, .pth.tar; with or without "module."), Keras .h5 files
-of the legacy format, Keras 3 .weights.h5 and .keras files, each of them also alone in a zip
-archive. Every layer is checked by name and shape before the first one is written. A PyTorch file
-needs PyTorch, `pip install -e '.[torch]'`; the others do not.
+Formats: PyTorch state dicts (.pt, .pth, .pth.tar; with or without "module."), Keras' legacy .h5
+files, and Keras 3's .weights.h5 and .keras files; each may also be the only weight file in a zip
+archive. Every layer is checked by name and shape before the first one is written. PyTorch files
+need PyTorch (`pip install -e '.[torch]'`); the others do not.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def read_weight_file(path: str | Path) -> Arrays:
         numbered ("0", "1", ...) in the order in which the layer lists them.
 
     Raises:
-        WeightFileError: missing, truncated, of no known kind, or with more in it than arrays.
+        WeightFileError: the file is missing, truncated, of an unknown format, or holds more than
+            arrays.
     """
     path = Path(path)
     if path.is_dir():
@@ -56,19 +57,9 @@ def read_weight_file(path: str | Path) -> Arrays:
         if missing := [part.name for part in parts if not part.is_file()]:
             raise WeightFileError(f"{path}: a folder of weights needs {' and '.join(missing)}")
         return {name: a for part in parts for name, a in read_weight_file(part).items()}
-    with contextlib.ExitStack() as stack:
-        try:
-            stream = stack.enter_context(path.open("rb"))
-            if zipfile.is_zipfile(path) and not _is_torch_archive(stream):
-                stream = stack.enter_context(_only_member(stream, path))
-            stream.seek(0)
-            magic = stream.read(8)
-            stream.seek(0)
-        except OSError as problem:
-            reason = problem.strerror or problem
-            raise WeightFileError(f"{path}: cannot be read ({reason})") from problem
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as problem:
-            raise WeightFileError(f"{path}: damaged zip archive ({problem})") from problem
+    with _opened(path) as stream:
+        magic = stream.read(8)
+        stream.seek(0)
         if magic == b"\x89HDF\r\n\x1a\n":
             arrays = read_hdf5(stream, path)
         elif magic[:4] == b"PK\x03\x04" or magic[:1] == b"\x80":
@@ -87,6 +78,27 @@ def read_weight_file(path: str | Path) -> Arrays:
     return arrays
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a weight file, or the one that a zip archive holds.
+
+    Raises:
+        WeightFileError: it cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stream = stack.enter_context(path.open("rb"))
+            if zipfile.is_zipfile(path) and not _is_torch_archive(stream):
+                stream = stack.enter_context(_only_member(stream, path))
+            stream.seek(0)
+        except OSError as problem:
+            reason = problem.strerror or problem
+            raise WeightFileError(f"{path}: cannot be read ({reason})") from problem
+        except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as problem:
+            raise WeightFileError(f"{path}: damaged zip archive ({problem})") from problem
+        yield stream
+
+
 def _is_torch_archive(stream: IO[bytes]) -> bool:
     with zipfile.ZipFile(stream) as archive:
         return any(name.split("/")[1:] == ["data.pkl"] for name in archive.namelist())
@@ -94,7 +106,7 @@ def _is_torch_archive(stream: IO[bytes]) -> bool:
 
 @contextlib.contextmanager
 def _only_member(stream: IO[bytes], path: Path) -> Iterator[IO[bytes]]:
-    """Yield the one weight file of a zip archive as a seekable nameless file."""
+    """Unpack the only weight file of a zip archive into a temporary file, and yield that."""
     with zipfile.ZipFile(stream) as archive:
         members = [
             member
@@ -121,16 +133,16 @@ def load_weights(model: keras.Model, path: str | Path) -> keras.Model:
     """Load a weight file into a network, every layer checked by name and shape first.
 
     Args:
-        model: a network of `networks` or one of its parts. Into the part called "features" a
-            file of a whole network may be loaded too; what lies beyond the features is left out.
+        model: a network of `face_models.networks` or one of its parts. The part called "features"
+            also takes the file of a whole network, whose other layers are ignored.
         path: see `read_weight_file`.
 
     Returns:
         The same model.
 
     Raises:
-        WeightFileError: see `read_weight_file`; or a layer is missing, extra or misshapen, and
-            then the model is as it was.
+        WeightFileError: see `read_weight_file`; or a layer is missing, extra or misshapen. The
+            model is unchanged then.
     """
     arrays = read_weight_file(path)
     if model.name == "features":
@@ -148,7 +160,7 @@ def with_weights(model: keras.Model, pretrained: str | Path) -> keras.Model:
     """Load a weight file into a built network; "none" leaves it as it is."""
     if str(pretrained) == "imagenet":
         if model.name in ("vgg19", "mobilenet_v2", "vgg16"):
-            return model  # the features came with their weights
+            return model  # the features were built with these weights
         raise WeightFileError(
             "keras.applications has no ImageNet weights for this architecture (its ResNet50 is v1,"
             " this one v1.5); name a weight file, such as torchvision's resnet50-0676ba61.pth"
@@ -159,18 +171,19 @@ def with_weights(model: keras.Model, pretrained: str | Path) -> keras.Model:
 
 
 def save_weights(model: keras.Model, path: str | Path, dtype: str = "float32") -> Path:
-    """Write a network's weights as a Keras 3 .weights.h5 file, whole or not at all.
+    """Write a network's weights as a Keras 3 .weights.h5 file, completely or not at all.
 
     Args:
         model: any network.
         path: ends in .weights.h5.
-        dtype: "float32", or "float16" for half the size (rounded to 11 bits).
+        dtype: "float32", or "float16" for half the size (weights rounded to 11 significant bits).
 
     Returns:
         The path.
 
     Raises:
-        ValueError: another ending or dtype, or a weight beyond float16's range.
+        ValueError: the path ends otherwise, the dtype is another, or a weight exceeds float16's
+            range.
     """
     path = Path(path)
     if not path.name.endswith(".weights.h5") or dtype not in ("float32", "float16"):

@@ -230,7 +230,7 @@ def read_dataset(base_folder: Path, dataset: str, seed: int) -> list[Group]:
     folder = base_folder / dataset
     root = folder / layout.pictures
     if not root.is_dir():
-        raise DatasetError(f"{dataset}: expected the folder {root}; it is not there")
+        raise DatasetError(f"{dataset}: expected the folder {root}; it does not exist")
     identities = read_celeba_identities(folder) if dataset == "celeba" else None
     prefix = f"{dataset}/{layout.pictures}/" if layout.pictures else f"{dataset}/"
     pattern = re.compile(layout.name, re.IGNORECASE)
@@ -240,42 +240,51 @@ def read_dataset(base_folder: Path, dataset: str, seed: int) -> list[Group]:
         source = found._replace(relative=prefix + found.relative, dataset=dataset)
         if found.status:
             groups.append(Group((source,)))
-            continue
-        if match is None:
+        elif match is None:
             detail = f"expected a name {layout.described}"
             groups.append(Group((source._replace(status="skipped", detail=detail),)))
-            continue
-        fields = match.groupdict()
-        name = Path(found.relative).name
-        identity = fields.get("identity", "")
-        if identities is not None:
-            identity = identities.get(Path(name).stem, "")
-            if not identity:
-                detail = f"no identity in {_CELEBA_IDENTITIES}"
-                groups.append(Group((source._replace(status="no_identity", detail=detail),)))
-                continue
-        if fields.get("pose", FEI_POSES[0]) not in FEI_POSES:
-            detail = f"the papers use poses {' '.join(FEI_POSES)}"
-            source = source._replace(identity=identity, status="not_used", detail=detail)
-            groups.append(Group((source,)))
-            continue
-        if "video" in fields:
-            name = f"{fields['video']}_{name}"
-        if dataset == "UTKFace" and parse_utkface_name(name) is None:
-            source = source._replace(detail="the name lacks age, sex, race or time")
-        place = "/".join(filter(None, (dataset, identity)))
-        source = source._replace(
-            identity=identity, copy=f"{place}/{name}", output=f"{place}/masked_{name}"
-        )
-        if "video" in fields:
-            videos.setdefault(f"{identity}/{fields['video']}", []).append(source)
         else:
-            groups.append(Group((source,)))
+            fields = match.groupdict()
+            source = _placed(source, Path(found.relative).name, fields, identities)
+            if "video" in fields:
+                videos.setdefault(f"{source.identity}/{fields['video']}", []).append(source)
+            else:
+                groups.append(Group((source,)))
     groups += [
         Group(_sample_frames(frames, seed, f"{dataset}/{video}"), VIDEO_FRAMES_MASKED)
         for video, frames in videos.items()
     ]
     return groups
+
+
+def _placed(
+    source: Source, name: str, fields: dict[str, str], identities: dict[str, str] | None
+) -> Source:
+    """Return a picture with its identity and outputs, or with the reason why it is left out.
+
+    Args:
+        source: its dataset is known.
+        name: of its file.
+        fields: what the layout's pattern found in its path.
+        identities: by the stem of the name, where a list gives them.
+    """
+    identity = fields.get("identity", "")
+    if identities is not None:
+        identity = identities.get(Path(name).stem, "")
+        if not identity:
+            detail = f"no identity in {_CELEBA_IDENTITIES}"
+            return source._replace(status="no_identity", detail=detail)
+    if fields.get("pose", FEI_POSES[0]) not in FEI_POSES:
+        detail = f"the papers use poses {' '.join(FEI_POSES)}"
+        return source._replace(identity=identity, status="not_used", detail=detail)
+    if "video" in fields:
+        name = f"{fields['video']}_{name}"
+    if source.dataset == "UTKFace" and parse_utkface_name(name) is None:
+        source = source._replace(detail="the name lacks age, sex, race or time")
+    place = "/".join(filter(None, (source.dataset, identity)))
+    return source._replace(
+        identity=identity, copy=f"{place}/{name}", output=f"{place}/masked_{name}"
+    )
 
 
 def _sample_frames(frames: list[Source], seed: int, video: str) -> tuple[Source, ...]:

@@ -148,7 +148,7 @@ def find_datasets(base_folder: Path, wanted: Sequence[str] | None) -> list[str]:
     if not found:
         raise BatchError(
             f"expected at least one of the folders {', '.join(asked)} in {base_folder}; "
-            "none is there; README.md names each dataset's site"
+            "none is there; docs/datasets.md says where to get them"
         )
     if missing:
         print(f"not in {base_folder}, so left out: {', '.join(missing)}")

@@ -55,7 +55,8 @@ def draw_sheet(
     rows = [(style, MaskSettings(color=colors[style], style=style)) for style in STYLES]
     if pattern is not None:
         rows.append(("pattern", MaskSettings(style="surgical", pattern=pattern)))
-    sheet = np.full((cell * len(rows) + _CAPTION, cell * 6 + 3 * _CAPTION, 3), 255, np.uint8)
+    size = (cell * len(rows) + _CAPTION, cell * len(MASK_TYPES) + 3 * _CAPTION, 3)
+    sheet = np.full(size, 255, np.uint8)
     for line, (name, settings) in enumerate(rows):
         top = _CAPTION + line * cell
         _write(sheet, name, (4, top + cell // 2))

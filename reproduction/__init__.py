@@ -1,1 +1,1 @@
-"""Published figures beside regenerated ones: readers, verdicts, provenance."""
+"""Published figures beside regenerated ones: readers, verdicts, provenance, figures."""

@@ -1,4 +1,4 @@
-"""The options that every script on published artefacts has, and the folder that they name."""
+"""Options of all commands on published artefacts, and the published folder."""
 
 import argparse
 import sys
@@ -11,10 +11,11 @@ UPSTREAM = "https://github.com/sachith500/MaskedFaceRepresentation"
 
 
 def argument_parser(description: str, here: Path) -> argparse.ArgumentParser:
-    """A parser with --published, --expected and --output.
+    """Return a parser with --published, --expected and --output.
 
-    Args: text of --help, the recipe of the script; folder of the script.
-    Returns: the parser; add what the script needs beyond.
+    Args:
+        description: text of --help, the docstring of the script.
+        here: folder of the script.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -24,15 +25,15 @@ def argument_parser(description: str, here: Path) -> argparse.ArgumentParser:
         type=Path,
         default=REPOSITORY / "data" / "published",
         metavar="FOLDER",
-        help="a clone of the papers' repository (default: ../data/published, seen from the folder "
-        "of this script)",
+        help="a clone of the papers' repository (default: ../data/published, relative to the "
+        "folder of this script)",
     )
     parser.add_argument(
         "--expected",
         type=Path,
         default=here / "expected",
         metavar="FOLDER",
-        help="figures to compare with and line counts, as CSV (default: expected/ beside this "
+        help="folder of expected figures and line counts, as CSV (default: expected/ beside this "
         "script)",
     )
     parser.add_argument(
@@ -40,34 +41,38 @@ def argument_parser(description: str, here: Path) -> argparse.ArgumentParser:
         type=Path,
         default=here / "results",
         metavar="FOLDER",
-        help="where the results go (default: results/ beside this script)",
+        help="folder of the results (default: results/ beside this script)",
     )
     return parser
 
 
 def open_published(root: Path, line_counts: Path) -> PublishedFolder | None:
-    """Open the published folder, or say on stderr in one line what is missing.
+    """Open the published folder; where it cannot be used, say why in one line on stderr.
 
-    Args: folder; CSV of its files' line counts.
-    Returns: the folder; None where it or the CSV is missing, or the folder holds not one of the
-        files that the CSV names. Some may be missing: those are named where they are needed.
+    Args:
+        root: the folder.
+        line_counts: CSV of its files' line counts.
+
+    Returns:
+        The folder; None where it or the CSV is missing, or where the folder holds none of the files
+        in the CSV. Where only some are missing, reading them raises PublishedFileError.
     """
     if not root.is_dir():
         print(
-            f"{root}: no such folder. The published files are expected there: git clone {UPSTREAM} "
-            "into it, or name another folder with --published",
+            f"{root}: no such folder. Clone the published files into it (git clone {UPSTREAM}), or "
+            "name another folder with --published",
             file=sys.stderr,
         )
         return None
     try:
         counts = read_line_counts(line_counts)
     except PublishedFileError as error:
-        print(f"{error}; it belongs to the expected figures (--expected)", file=sys.stderr)
+        print(f"{error}; --expected names the folder of this file", file=sys.stderr)
         return None
     if not any((root / file).is_file() for file in counts):
         print(
             f"{root}: none of the {len(counts)} published files in it, such as "
-            f"{next(iter(counts))}. A clone of {UPSTREAM} is expected: name it with --published",
+            f"{next(iter(counts))}. Name a clone of {UPSTREAM} with --published",
             file=sys.stderr,
         )
         return None

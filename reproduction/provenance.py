@@ -1,7 +1,7 @@
-"""Where a result comes from: `<result>.meta.json` beside it.
+"""The provenance of a result: `<result>.meta.json` beside it.
 
-No path of the machine is stored: inputs are named relative to their folder, arguments that are
-paths relative to the repository, or by their last part where they lie outside it.
+No path of the machine is stored: inputs are relative to their folder, and paths among the arguments
+are relative to the repository, or reduced to their last part outside of it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from pathlib import Path
 from mask_utils.files import write_file
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Written by the commands themselves: a change there does not make the code another one.
+# Files that the commands write: changes in them are not changes of the code.
 GENERATED = (
     "*/results/*",
     "*/graphs/*",
@@ -26,6 +26,7 @@ GENERATED = (
     "REPRODUCTION.md",
     "README.md",
     "*/README.md",
+    "docs/*.md",
 )
 
 
@@ -35,21 +36,22 @@ def _git(*arguments: str) -> str | None:
             ["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return None  # not a checkout, or no git: the commit is then stored as unknown
+        return None  # not a checkout, or no git: the commit is unknown
     return done.stdout.strip()
 
 
 def commit() -> dict[str, str | bool | None]:
-    """Commit of this checkout, and whether its code or expected figures were changed since.
+    """Return the commit of this checkout, and whether code or expected figures differ from it.
 
-    Returns: `commit` (None outside a git checkout) and `dirty` (None likewise).
+    Returns:
+        `commit` and `dirty`, both None outside of a git checkout.
     """
     status = _git("status", "--porcelain", "--", ".", *(f":!{path}" for path in GENERATED))
     return {"commit": _git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
 def portable(value):
-    """An argument as it may be stored: a path without the machine's folders, others unchanged.
+    """Return an argument as it is stored: a path without the machine's folders, others unchanged.
 
     A link keeps the name that was typed.
     """
@@ -62,9 +64,11 @@ def portable(value):
 
 
 def typed(script: str, argv: Sequence[str] | None) -> str:
-    """The command as it was typed, absolute paths without the machine's folders.
+    """Return the command as it was typed, with absolute paths as `portable` stores them.
 
-    Args: file name of the script; its arguments, None for those of this process.
+    Args:
+        script: file name.
+        argv: its arguments; None for those of this process.
     """
 
     def word(text: str) -> str:
@@ -77,7 +81,7 @@ def typed(script: str, argv: Sequence[str] | None) -> str:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file of any size, hexadecimal."""
+    """Return the SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -86,7 +90,7 @@ def sha256(path: Path) -> str:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str | None]:
-    """Versions of Python and of packages, by name; None for those not installed under it."""
+    """Return the versions of Python and of packages, by name; None for missing packages."""
     installed: dict[str, str | None] = {}
     for name in packages:
         try:
@@ -103,12 +107,14 @@ def describe(
     seed: int | None = None,
     packages: Iterable[str] = ("numpy",),
 ) -> dict:
-    """What defines a result.
+    """Return what defines a result, as a dictionary for JSON.
 
-    Args: the command as a reader types it; resolved arguments (`words`, which the command holds,
-        are left out); SHA-256 of each input by its path relative to its folder; seed, None where
-        nothing is drawn; packages whose versions matter.
-    Returns: a dictionary for JSON.
+    Args:
+        command: as a reader types it.
+        arguments: all of them, defaults included; `words`, the command line, is left out.
+        inputs: SHA-256 of each input by its path relative to its folder.
+        seed: None where nothing is random.
+        packages: distributions whose versions matter.
     """
     return {
         "command": command,
@@ -124,7 +130,7 @@ def describe(
 
 
 def hardware() -> str:
-    """Processor, cores and memory of this machine, in words."""
+    """Return processor, cores, memory and system of this machine in one line."""
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.is_file():
@@ -137,8 +143,12 @@ def hardware() -> str:
 def write_meta(result: Path, description: dict) -> Path:
     """Write `<result without suffix>.meta.json` beside a result.
 
-    Args: path of the result; what `describe` returned.
-    Returns: path of the file written.
+    Args:
+        result: path of the result.
+        description: of `describe`.
+
+    Returns:
+        The path of the file.
     """
     path = result.with_name(f"{result.stem}.meta.json")
     write_file(path, json.dumps(description, indent=2, ensure_ascii=False) + "\n")

@@ -1,8 +1,8 @@
-"""Readers of the published artefacts: score files, pair lists, RMFD's list and predictions.
+"""Readers of published artefacts: score files, pair lists, RMFD's list and predictions.
 
-Layout of the upstream repository, below one folder (see DICTA2021/README.md). Nothing is guessed: a
-line that does not follow its format, a missing file and one with another number of lines than was
-published are each refused with the file, the line and what was expected.
+The folder has the layout of the upstream repository (see DICTA2021/README.md). Nothing is guessed:
+a malformed line, a missing file and a file with another number of lines than was published are
+refused; the message names the file, the line and what was expected.
 """
 
 import csv
@@ -17,7 +17,7 @@ import numpy as np
 
 
 class PublishedFileError(ValueError):
-    """A published file that is missing or not what was published; the message names it."""
+    """A published file is missing or differs from what was published; the message names it."""
 
 
 class Pair(NamedTuple):
@@ -30,12 +30,12 @@ class Pair(NamedTuple):
 
 
 class Comparisons(NamedTuple):
-    """Scores with what they compare, all of length N in the order of the score file."""
+    """Scores and their pairs, all of length n in the order of the score file."""
 
     scores: np.ndarray  # float64, higher = more alike
     labels: np.ndarray  # int64, 1 = same person
     pairs: list[Pair]
-    attempts: tuple[int, int]  # (impostor, genuine) pairs listed up to the last one scored
+    attempts: tuple[int, int]  # (impostor, genuine) pairs in the list up to the last scored one
 
 
 class Prediction(NamedTuple):
@@ -47,18 +47,18 @@ class Prediction(NamedTuple):
 
 
 def identity(picture: str) -> str:
-    """Identity of a listed picture path.
+    """Return the person of a listed picture.
 
-    Args: path as the lists write it: `.//<person>/<picture>` for every dataset but the in-house
-        one, whose `./mask/<person>.<suffix>` and `./no_mask/<person>.<suffix>` name it last.
-    Returns: the person's name.
+    Args:
+        picture: path as in the lists: `.//<person>/<picture>`, but in the in-house dataset
+            `./mask/<person>.<suffix>` or `./no_mask/<person>.<suffix>`.
     """
     path = Path(picture)
     return path.stem if path.parent.name in ("mask", "no_mask") else path.parent.name
 
 
 def same_photograph(pair: Pair) -> bool:
-    """Whether probe and reference are one photograph, once with and once without the mask."""
+    """Whether probe and reference are the same photograph, with and without the mask."""
     reference, probe = Path(pair.reference), Path(pair.probe)
     return reference.parent == probe.parent and (
         reference.name.removeprefix("masked_") == probe.name.removeprefix("masked_")
@@ -86,10 +86,16 @@ def _lines(path: Path, expected_lines: int | None) -> list[str]:
 def read_scores(path: Path, expected_lines: int | None = None) -> np.ndarray:
     """Read a score file: one similarity per line, higher = more alike.
 
-    Args: path; number of lines it must have, None for any.
-    Returns: (N,) float64.
-    Raises: PublishedFileError for a missing or empty file, another number of lines, or a line that
-        is not one finite number.
+    Args:
+        path: of the file.
+        expected_lines: number of lines it must have; None for any.
+
+    Returns:
+        float64 (n,).
+
+    Raises:
+        PublishedFileError: a missing or empty file, another number of lines, or a line that is not
+            one finite number.
     """
     scores = []
     for number, line in enumerate(_lines(path, expected_lines), start=1):
@@ -108,11 +114,17 @@ def read_scores(path: Path, expected_lines: int | None = None) -> np.ndarray:
 def read_pairs(path: Path, labelled: bool, separator: str = " ") -> dict[Pair, int | None]:
     """Read a pair list, in its order.
 
-    Args: path; whether each line ends in a label (1 = same person, 0 = not); field separator, " "
-        for every list but RMFD's "::".
-    Returns: label of each pair, None where the list has none.
-    Raises: PublishedFileError for a missing or empty file, a line without exactly 4 fields (5 with
-        label), a flag or label other than 0 and 1, or a pair listed twice.
+    Args:
+        path: of the list.
+        labelled: whether each line ends in a label (1 = same person, 0 = not).
+        separator: between fields; "::" in RMFD's list.
+
+    Returns:
+        The label of each pair, None in a list without labels.
+
+    Raises:
+        PublishedFileError: a missing or empty file, a line without exactly 4 fields (5 with label),
+            a flag or label other than 0 and 1, or a pair listed twice.
     """
     wanted = "reference, probe, reference_is_masked, probe_is_masked" + ", label" * labelled
     pairs: dict[Pair, int | None] = {}
@@ -139,13 +151,17 @@ def join(
     """Give each score its pair and label.
 
     Score i belongs to pair i of `listed`; its label is looked up in `labelled` by the pair itself,
-    never by line number. `attempts` counts the pairs of `labelled` up to the last one scored: those
-    of them that `listed` lacks never got a score, because no face was found.
+    never by line number. `attempts` counts the pairs of `labelled` up to the last scored one; those
+    that are not in `listed` have no score, because no face was found.
 
-    Args: (N,) scores; pairs that could be compared, in order; all pairs with their labels; the name
-        of the score file for messages.
-    Returns: Comparisons.
-    Raises: PublishedFileError where there are more scores than pairs, or a pair has no label.
+    Args:
+        scores: (n,).
+        listed: pairs that could be compared, in the order of the scores.
+        labelled: all pairs with their labels.
+        name: of the score file, for messages.
+
+    Raises:
+        PublishedFileError: there are more scores than pairs, or a pair has no label.
     """
     pairs = list(listed)[: len(scores)]
     if len(pairs) < len(scores):
@@ -174,10 +190,17 @@ def read_predictions(
 ) -> list[Prediction]:
     """Read a prediction file: header `Name, Label, Predicted`, then one picture per line.
 
-    Args: path; number of classes; number of lines it must have, header included, None for any.
-    Returns: predictions in file order.
-    Raises: PublishedFileError for a missing or empty file, another number of lines or header, a
-        line without a name and two class indices in [0, classes), or a name that comes twice.
+    Args:
+        path: of the file.
+        classes: number of classes.
+        expected_lines: number of lines it must have, with the header; None for any.
+
+    Returns:
+        Predictions in the order of the file.
+
+    Raises:
+        PublishedFileError: a missing or empty file, another number of lines or header, a line
+            without a name and two class indices below `classes`, or a name that comes twice.
     """
     lines = _lines(path, expected_lines)
     header = [field.strip() for field in lines[0].split(",")]
@@ -205,9 +228,14 @@ def read_predictions(
 def read_line_counts(path: Path) -> dict[str, int]:
     """Read how many lines each published file has: a CSV with the columns `file,lines`.
 
-    Args: path.
-    Returns: number of lines by file, relative to the published folder.
-    Raises: PublishedFileError for a missing file or another layout.
+    Args:
+        path: of the CSV file.
+
+    Returns:
+        The number of lines by file, relative to the published folder.
+
+    Raises:
+        PublishedFileError: a missing file or another layout.
     """
     rows = list(csv.DictReader(_lines(path, None)))
     if not rows or not {"file", "lines"} <= rows[0].keys():
@@ -223,7 +251,7 @@ def read_line_counts(path: Path) -> dict[str, int]:
 
 @dataclass
 class PublishedFolder:
-    """A folder of published artefacts: reads each file once and remembers which were read."""
+    """A folder of published artefacts; it keeps the lists it has read and records every file."""
 
     root: Path
     line_counts: dict[str, int]
@@ -231,7 +259,7 @@ class PublishedFolder:
     _lists: dict[str, dict] = field(default_factory=dict)
 
     def path(self, file: str) -> Path:
-        """Path of a file named relative to the folder, noted as read if it exists."""
+        """Return the path of a file relative to the folder, and record it as read if it exists."""
         path = self.root / file
         if path.is_file():
             self.read.add(file)
@@ -239,7 +267,7 @@ class PublishedFolder:
 
     @contextmanager
     def _named_within(self):
-        """Name files in messages relative to this folder: they end up in results."""
+        """Make the file names in messages relative to this folder, since results quote them."""
         try:
             yield
         except PublishedFileError as error:
@@ -252,19 +280,24 @@ class PublishedFolder:
         return self._lists[file]
 
     def scores(self, file: str) -> np.ndarray:
-        """Scores of a file that has the published number of lines."""
+        """Read the scores of a file with the published number of lines."""
         if file not in self.line_counts:
             raise PublishedFileError(f"{file}: its published number of lines is not recorded")
         with self._named_within():
             return read_scores(self.path(file), self.line_counts[file])
 
-    def comparisons(self, folders: list[str], dataset: str, limit: int | None = None):
-        """Comparisons of one dataset by one model, or by the mean score of several.
+    def comparisons(
+        self, folders: list[str], dataset: str, limit: int | None = None
+    ) -> Comparisons:
+        """Read the comparisons of one dataset by one model, or by the mean score of several.
 
-        Args: score folders below data/benchmark_data; dataset; number of scores to use, from the
-            first on, None for all.
-        Returns: Comparisons.
-        Raises: PublishedFileError.
+        Args:
+            folders: score folders below data/benchmark_data.
+            dataset: its name.
+            limit: number of scores to use, from the first on; None for all.
+
+        Raises:
+            PublishedFileError: a file is missing or malformed, or does not fit the others.
         """
         files = [f"data/benchmark_data/{folder}/score_{dataset}.txt" for folder in folders]
         scores = self._mean_scores(files)[:limit]
@@ -274,11 +307,14 @@ class PublishedFolder:
         return join(scores, listed, labelled, files[0])
 
     def real_mask_comparisons(self, run: str, models: list[str]) -> Comparisons:
-        """Comparisons of RMFD, real masks, by one model or by the mean score of several.
+        """Read the comparisons of RMFD, real masks, by one model or the mean score of several.
 
-        Args: "RFMD" or "RFMD_1"; model folders below it.
-        Returns: Comparisons.
-        Raises: PublishedFileError.
+        Args:
+            run: "RFMD" or "RFMD_1".
+            models: folders below it.
+
+        Raises:
+            PublishedFileError: a file is missing or malformed, or does not fit the others.
         """
         files = [f"{run}/{model}/score_RMFD.txt" for model in models]
         labelled = self._list("data/evaluation_RMFD.txt", labelled=True, separator="::")
@@ -291,14 +327,14 @@ class PublishedFolder:
         return np.mean(columns, axis=0)
 
     def predictions(self, file: str, classes: int) -> list[Prediction]:
-        """Predictions of a file that has the published number of lines."""
+        """Read the predictions of a file with the published number of lines."""
         if file not in self.line_counts:
             raise PublishedFileError(f"{file}: its published number of lines is not recorded")
         with self._named_within():
             return read_predictions(self.path(file), classes, self.line_counts[file])
 
     def hashes(self) -> dict[str, str]:
-        """SHA-256 of every file read, by its path relative to the folder."""
+        """Return the SHA-256 of every file read, by its path relative to the folder."""
         return {
             file: hashlib.sha256((self.root / file).read_bytes()).hexdigest()
             for file in sorted(self.read)

@@ -1,8 +1,11 @@
 """Published figures against regenerated ones: a verdict per cell, and the tables that show them.
 
-Expected figures are data: one CSV per published table with the columns of `Expected`. Rounding is
-half up: with it every figure that the score files give agrees with the printed digits, with
+Expected figures are data: one CSV per published table with the columns of `Expected`. Figures are
+rounded half up: then all figures from the score files agree with the printed digits; with
 truncation only some do (DICTA2021/regenerate_all.py counts both).
+
+The layouts are not left to pandas with tabulate: it pads cells, which would change committed files,
+and takes longer to import than a table takes to make.
 """
 
 import csv
@@ -25,7 +28,7 @@ KNOWN = "KNOWN"  # a documented disagreement in the published artefacts themselv
 UNPUBLISHED = "UNPUBLISHED"  # computed from published files, but no figure to compare it with
 VERDICTS = (OK, NEAR, FAIL, NO_EVIDENCE, KNOWN, UNPUBLISHED)
 
-# What the `status` column of an expected CSV may declare; "" is a cell that has to agree.
+# Values of the `status` column of an expected CSV; "" is a cell that has to agree.
 STATUSES = ("", "expected-known", "no-evidence", "unpublished")
 EXPECTED_COLUMNS = (
     *("table", "row", "column", "metric", "published", "decimals", "source", "status", "note"),
@@ -34,15 +37,15 @@ EXPECTED_COLUMNS = (
 
 
 class TableError(ValueError):
-    """An expected CSV or a Markdown file that cannot be used; the message says why."""
+    """An expected CSV or a Markdown file cannot be used; the message says why."""
 
 
 class Expected(NamedTuple):
     """One cell of a published table.
 
-    `recorded` is the figure that the published files give where the published one is not it
-    (status expected-known) or where none was published (status unpublished): the files are held to
-    it, so that a changed file is noticed there too.
+    `recorded` is the figure that the published files give where it differs from the published one
+    (status expected-known) or where none was published (status unpublished). It is compared
+    instead, so that a changed file is noticed there, too.
     """
 
     table: str
@@ -59,7 +62,7 @@ class Expected(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """One cell, judged."""
+    """One cell with our figure and the verdict."""
 
     expected: Expected
     ours: float | None
@@ -69,7 +72,7 @@ class Cell(NamedTuple):
 
 
 def rounded(value: float, decimals: int, truncate: bool = False) -> Decimal:
-    """Round half up (or truncate) to `decimals` digits, forgiving the last bits of a double."""
+    """Round half up (or truncate) to `decimals` digits, ignoring the last bits of a double."""
     exact = Decimal(repr(round(float(value), 12)))
     return exact.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN if truncate else ROUND_HALF_UP)
 
@@ -82,10 +85,15 @@ def same_digits(value: float, printed: float, decimals: int) -> bool:
 def read_expected(path: Path) -> list[Expected]:
     """Read an expected CSV.
 
-    Args: path of a CSV with EXPECTED_COLUMNS; the last two may be left out.
-    Returns: its cells, in order.
-    Raises: TableError for a missing file, a missing column, an unknown status, a number that is
-        none, a cell that comes twice, or a status without the figures that it needs.
+    Args:
+        path: a CSV with EXPECTED_COLUMNS; the last two are optional.
+
+    Returns:
+        Its cells, in order.
+
+    Raises:
+        TableError: a missing file or column, an unknown status, a malformed number, a cell that
+            comes twice, or a status without the figures that it needs.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -130,12 +138,16 @@ def judge(
     reason: str = "",
     interval: tuple[float, float, str] | None = None,
 ) -> Cell:
-    """Verdict on one cell.
+    """Judge one cell.
 
-    Args: the expected cell; our figure, None where it could not be computed; why it could not;
-        confidence interval, if one was asked for.
-    Returns: the judged cell.
-    Raises: ValueError for a figure of a no-evidence cell: the declaration is then wrong.
+    Args:
+        expected: the cell.
+        ours: our figure; None where it could not be computed.
+        reason: why it could not.
+        interval: its confidence interval (low, high, method), if there is one.
+
+    Raises:
+        ValueError: a figure for a no-evidence cell, whose status is then wrong.
     """
 
     def verdict(name: str, why: str = "") -> Cell:
@@ -168,32 +180,35 @@ def judge(
 
 
 def figure(value: float | None, expected: Expected) -> str:
-    """A figure with the digits that its table prints; a dash where there is none."""
+    """Return a figure with the digits that its table prints; a dash where there is none."""
     return "–" if value is None else str(rounded(value, expected.decimals))
 
 
 def counts(cells: Iterable[Cell]) -> dict[str, int]:
-    """Number of cells per verdict, in the order of VERDICTS, those that occur."""
+    """Count the cells per verdict, in the order of VERDICTS; absent ones are left out."""
     found = Counter(cell.verdict for cell in cells)
     return {verdict: found[verdict] for verdict in VERDICTS if found[verdict]}
 
 
 def summary(cells: Iterable[Cell]) -> str:
-    """Counts in words: `21 OK, 7 KNOWN`."""
+    """Return the counts as text: `21 OK, 7 KNOWN`."""
     return ", ".join(f"{number} {verdict}" for verdict, number in counts(cells).items())
 
 
 def exit_code(cells: Iterable[Cell]) -> int:
-    """1 where a cell failed, else 0."""
+    """Return 1 where a cell failed, else 0."""
     return int(any(cell.verdict == FAIL for cell in cells))
 
 
 def matrix(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
-    """Lay cells out as the published table does.
+    """Lay cells out like the published table.
 
-    Args: judged cells of one table.
-    Returns: header and rows; each cell reads `published → ours verdict`, with the interval in
-        brackets where there is one; blank where the published table has no such cell.
+    Args:
+        cells: of one table.
+
+    Returns:
+        Header and rows; each cell reads `published → ours verdict`, with the interval in brackets
+        where there is one; blank where the published table has no such cell.
     """
     rows = list(dict.fromkeys(cell.expected.row for cell in cells))
     columns = list(dict.fromkeys(cell.expected.column for cell in cells))
@@ -214,7 +229,7 @@ def matrix(cells: Sequence[Cell]) -> tuple[list[str], list[list[str]]]:
 
 
 def to_console(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Plain text with aligned columns."""
+    """Return a table as plain text with aligned columns."""
     widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
     return "\n".join(
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
@@ -223,7 +238,7 @@ def to_console(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def to_markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; bars inside cells are escaped."""
+    """Return a table in Markdown; bars inside cells are escaped."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(
         "| " + " | ".join(text.replace("|", r"\|") for text in line) + " |" for line in lines
@@ -231,7 +246,7 @@ def to_markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def to_latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A LaTeX table (booktabs)."""
+    """Return a table in LaTeX (booktabs)."""
     special = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "→": r"$\to$", "–": "--"}
 
     def line(texts: Sequence[str]) -> str:
@@ -247,22 +262,25 @@ def to_latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str)
     )
 
 
-def to_csv(cells: Iterable[Cell]) -> str:
-    """One line per cell: expected, ours at full precision, verdict, interval."""
+def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+    """Return CSV with line feeds; numbers at full precision, None as an empty field."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
+    return buffer.getvalue()
+
+
+def to_csv(cells: Iterable[Cell]) -> str:
+    """Return one CSV line per cell: expected, ours at full precision, verdict, interval."""
     names = "table,row,column,metric,published,ours,decimals,verdict,low,high,interval,reason"
-    writer.writerow(names.split(","))
+    rows = []
     for cell in cells:
         e = cell.expected
-        low, high, method = cell.interval or ("", "", "")
-        published = "" if e.published is None else e.published
-        ours = "" if cell.ours is None else repr(round(cell.ours, 12))
-        writer.writerow(
-            [e.table, e.row, e.column, e.metric, published, ours, e.decimals, cell.verdict]
-            + [low, high, method, cell.reason]
+        ours = None if cell.ours is None else repr(round(cell.ours, 12))
+        rows.append(
+            [e.table, e.row, e.column, e.metric, e.published, ours, e.decimals, cell.verdict]
+            + [*(cell.interval or ("", "", "")), cell.reason]
         )
-    return buffer.getvalue()
+    return rows_to_csv(names.split(","), rows)
 
 
 def write_results(
@@ -270,8 +288,12 @@ def write_results(
 ) -> None:
     """Write `<stem>.csv`, `.md`, `.tex` and `.meta.json`.
 
-    Args: judged cells of one table; its title; path without suffix; what provenance.describe gave;
-        Markdown that closes the .md file.
+    Args:
+        cells: of one table.
+        title: of the table.
+        stem: path without suffix.
+        description: of provenance.describe.
+        more: Markdown at the end of the .md file.
     """
     header, rows = matrix(cells)
     note = "Each cell: published → ours, verdict."
@@ -286,7 +308,7 @@ def write_results(
 
 
 def print_table(cells: Sequence[Cell], title: str) -> None:
-    """Print a table with its verdicts; failed cells each get a line with the reason on stderr."""
+    """Print a table with its verdicts; for each failed cell print the reason on stderr."""
     print(f"\n{title}\n(published → ours, verdict)\n{to_console(*matrix(cells))}\n{summary(cells)}")
     for cell in cells:
         if cell.verdict == FAIL:
@@ -299,12 +321,18 @@ def print_table(cells: Sequence[Cell], title: str) -> None:
 
 
 def fill_markers(path: Path, text: str, name: str = "tables") -> bool:
-    """Replace what stands between two markers of a Markdown file; the rest stays as it is.
+    """Replace the text between two markers of a Markdown file.
 
-    Args: path of a file with the lines `<!-- <name>:begin -->` and `<!-- <name>:end -->`; Markdown;
-        name of the markers.
-    Returns: False where the file is missing or has neither marker.
-    Raises: TableError where only one marker stands in it, or the end before the beginning.
+    Args:
+        path: a file with the lines `<!-- <name>:begin -->` and `<!-- <name>:end -->`.
+        text: the new Markdown.
+        name: of the markers.
+
+    Returns:
+        False where the file is missing or has neither marker.
+
+    Raises:
+        TableError: the file has only one of the markers, or the end before the beginning.
     """
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     if not path.is_file():

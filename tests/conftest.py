@@ -1,4 +1,4 @@
-"""What several tests share: real data where there is some, drawn faces, a network in PyTorch."""
+"""Fixtures of several tests: real data if available, drawn faces, a network in PyTorch."""
 
 import os
 from pathlib import Path
@@ -12,12 +12,12 @@ from mask_utils.demo_faces import write_drawn_datasets
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TRAINING_DATASETS = ("celeba", "fei_face_original", "georgia_tech", "sof_original")
-"""Those of the papers' recipes that train on four datasets."""
+"""The four datasets of most of the papers' recipes."""
 
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
-    """The folder of real sample data, or a skip that says why there is none."""
+    """The folder of real sample data; without it the test is skipped with the reason."""
     folder = Path(os.environ.get("MASKED_FACE_SHARED", REPOSITORY.parent / "shared"))
     if not (folder / "datasets").is_dir() or not (folder / "published").is_dir():
         pytest.skip(f"no real sample data at {folder}; set MASKED_FACE_SHARED to its folder")
@@ -40,7 +40,7 @@ def upright_landmarks() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def drawn_masked(tmp_path_factory) -> Path:
-    """Drawn faces, masked, for training and testing: a folder with a manifest. Not to be changed.
+    """A folder of masked drawn faces with a manifest, for training and testing; do not change it.
 
     Eight people with four pictures in celeba, three with three in the other datasets, sixteen
     unlabelled faces in UTKFace, six people with three in lfw.
@@ -57,7 +57,7 @@ def drawn_masked(tmp_path_factory) -> Path:
 
 
 def make_siamese(torch, seed: int):
-    """ResNet50 v1.5 and the Siamese head with the published module names, random throughout."""
+    """Build ResNet50 v1.5 and the Siamese head, randomly, under the published module names."""
     nn = torch.nn
 
     class Bottleneck(nn.Module):
@@ -124,14 +124,14 @@ def make_siamese(torch, seed: int):
 
 @pytest.fixture(scope="session")
 def torch_siamese():
-    """A random published-shaped network in PyTorch, or a skip where PyTorch is not installed."""
+    """A random network of the published shape in PyTorch; skips if PyTorch is not installed."""
     torch = pytest.importorskip("torch", reason="PyTorch is optional and not installed")
     return make_siamese(torch, seed=7)
 
 
 @pytest.fixture(scope="session")
 def checkpoint(torch_siamese, tmp_path_factory):
-    """That network's CP1.pt, each name behind "module.", as it is published."""
+    """That network's CP1.pt, with "module." before each name, as published."""
     import torch
 
     path = tmp_path_factory.mktemp("models") / "CP1.pt"

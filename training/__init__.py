@@ -1,1 +1,1 @@
-"""Faces -> weights: views, batches, losses, recipes, and the loop that can be resumed."""
+"""Training: views, batches, losses, recipes, and a loop that can be resumed."""

@@ -1,4 +1,4 @@
-"""How training pictures are varied: masks of many looks, and small changes of the whole picture."""
+"""Augmentation of training pictures: masks of many looks, small changes to the whole picture."""
 
 from typing import NamedTuple
 
@@ -15,13 +15,13 @@ PUBLISHED_COLOR = (255, 255, 255)
 
 
 class Augmentation(NamedTuple):
-    """Strengths of what is done to a picture in training.
+    """How training pictures are changed, and how strongly.
 
     published: share of the masks that look like the published ones (type a, flat, white); the
     others are drawn from types and styles, in random colours. patterned: share of those others
-    that carry a drawn pattern. flip: share of pictures that are mirrored. shift (share of the
-    side), turn (degrees), zoom, light and contrast (shares): largest change, both ways. blur:
-    largest standard deviation in pixels; half of the pictures stay sharp.
+    that have a random pattern. flip: share of pictures that are mirrored. shift (fraction of the
+    side), turn (degrees), zoom, light and contrast (fractions): largest change in either direction.
+    blur: largest standard deviation in pixels; at least half of the pictures stay sharp.
     """
 
     published: float = 1.0
@@ -40,16 +40,17 @@ class Augmentation(NamedTuple):
 def paint_random_mask(
     picture: np.ndarray, face: Face, augmentation: Augmentation, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return a copy of a picture with a mask drawn at random on its face.
+    """Paint a random mask on the face of a picture.
 
     Args:
         picture: uint8 (height, width, 3), RGB, 0-255.
         face: box and landmarks in pixels.
-        augmentation: what to draw from.
-        generator: decides.
+        augmentation: which masks to draw from.
+        generator: source of random numbers.
 
     Returns:
-        uint8 (height, width, 3). A face too turned for an ellipse gets the published mask.
+        uint8 (height, width, 3), a copy. A face that is turned too far for the mask drawn gets the
+        published one.
     """
     picture, landmarks, quarters = upright_view(picture, face)
     return turned_back(_paint(picture, landmarks, augmentation, generator), quarters)
@@ -80,10 +81,10 @@ def _paint(
 
 
 def draw_pattern(generator: np.random.Generator, size: int = 96) -> np.ndarray:
-    """Return cloth with stripes, checks, dots or flecks in two random colours.
+    """Draw a cloth pattern: stripes, checks, dots or flecks in two random colours.
 
     Args:
-        generator: decides.
+        generator: source of random numbers.
         size: side in pixels.
 
     Returns:
@@ -111,15 +112,15 @@ def draw_pattern(generator: np.random.Generator, size: int = 96) -> np.ndarray:
 def vary(
     picture: np.ndarray, augmentation: Augmentation, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return a picture mirrored, moved and relit at random.
+    """Mirror, move, relight and blur a picture at random.
 
     Args:
         picture: uint8 (height, width, 3), RGB, 0-255.
         augmentation: how strongly.
-        generator: decides; as many numbers are drawn whatever the strengths.
+        generator: source of random numbers; the same number of them is drawn for all strengths.
 
     Returns:
-        uint8 of the same shape; what moves in from outside is black, as beyond a picture's edge.
+        uint8 of the same shape; what moves in from outside the picture is black.
     """
     flip = generator.random() < augmentation.flip
     dx, dy, turn, zoom, light, contrast, blur = generator.uniform(-1, 1, 7)
@@ -139,6 +140,6 @@ def vary(
         picture = cv2.LUT(
             np.ascontiguousarray(picture), np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         )
-    if blur * augmentation.blur > 0.3:  # less changes nothing
+    if blur * augmentation.blur > 0.3:  # a weaker blur would change nothing
         picture = cv2.GaussianBlur(np.ascontiguousarray(picture), (0, 0), blur * augmentation.blur)
     return np.ascontiguousarray(picture)

@@ -1,4 +1,4 @@
-"""The batches of each kind of training, every one a pure function of seed, epoch and step."""
+"""The batches of each kind of training, each a pure function of seed, epoch and step."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,13 +8,13 @@ from face_models.preparation import NoFaceError, Picture, Preparation
 from mask_utils.images import PictureError, read_picture
 from training.augmentation import Augmentation, paint_random_mask, vary
 from training.faces import TrainingError, TrainingFace, by_person
-from training.losses import NOBODY
 from training.view_bank import Bank
 
 Make = Callable[[int, int], tuple]
 
-HARD_CHOICES = 5  # hard pairs are drawn among so many of the hardest
-_DISTANCES = 2**23  # held in memory at once while hard pairs are looked for
+NONE = -1  # stands for a missing partner where a face has fewer than HARD_CHOICES
+HARD_CHOICES = 5  # a hard partner is drawn from this many of the hardest
+_DISTANCES = 2**23  # distances in memory at once while hard pairs are mined
 
 
 def masked_and_plain(
@@ -24,7 +24,7 @@ def masked_and_plain(
     preparation: Preparation,
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Read a picture, paint a mask where one is asked for, vary it, prepare it for the network.
+    """Read a picture, mask it if `masked`, augment it, and prepare it for the network.
 
     Raises:
         PictureError, NoFaceError: the picture cannot be read, or a face is needed and not found.
@@ -37,28 +37,28 @@ def masked_and_plain(
 
 
 class HardPairs:
-    """The hardest partners of each face: genuine ones that look unlike, impostors that look alike.
+    """The hardest partners of each face: genuine ones far from it and impostors near to it.
 
-    genuine, impostor: int (n, HARD_CHOICES), numbers of faces, hardest first; NOBODY where there
-    are fewer.
+    genuine, impostor: int (n, HARD_CHOICES), indices of faces, hardest first; NONE where there are
+    fewer.
     """
 
     def __init__(self, unmasked: np.ndarray, masked: np.ndarray, people: Sequence[str]):
-        """Mine them from vectors (n, d) of the faces unmasked and masked, smaller distance = alike.
+        """Find the hardest partners by the distances of unmasked from masked faces.
 
         Args:
-            unmasked, masked: float32 (n, d), in the order of the faces.
-            people: whose face each is.
+            unmasked, masked: float32 (n, d), vectors of the faces without and with a mask.
+            people: (n,), the person of each face.
         """
         _, numbers = np.unique(np.asarray(people), return_inverse=True)
         count = len(numbers)
-        self.genuine = np.full((count, HARD_CHOICES), NOBODY)
-        self.impostor = np.full((count, HARD_CHOICES), NOBODY)
+        self.genuine = np.full((count, HARD_CHOICES), NONE)
+        self.impostor = np.full((count, HARD_CHOICES), NONE)
         squares = np.einsum("ij,ij->i", masked, masked)
         step = max(1, _DISTANCES // max(1, count))
         for start in range(0, count, step):
             rows = np.arange(start, min(start + step, count))
-            # Squared distances, but for the unmasked vector's own square, which orders nothing.
+            # Squared distances less the unmasked vector's own square, which changes no order.
             distances = squares - 2 * (unmasked[rows] @ masked.T)
             same = numbers[rows, None] == numbers[None, :]
             own = np.where(same, -distances, np.inf)
@@ -68,14 +68,14 @@ class HardPairs:
 
 
 def _smallest(values: np.ndarray) -> np.ndarray:
-    """Columns of the smallest finite values of each row, (n, HARD_CHOICES), NOBODY for no more."""
+    """Return the columns of each row's smallest finite values, (n, HARD_CHOICES), then NONE."""
     most = min(HARD_CHOICES, values.shape[1])
     columns = np.sort(np.argpartition(values, most - 1, axis=1)[:, :most], axis=1)
     found = np.take_along_axis(values, columns, axis=1)
     order = np.argsort(found, axis=1, kind="stable")
     columns, found = (np.take_along_axis(array, order, axis=1) for array in (columns, found))
-    result = np.full((len(values), HARD_CHOICES), NOBODY)
-    result[:, :most] = np.where(np.isfinite(found), columns, NOBODY)
+    result = np.full((len(values), HARD_CHOICES), NONE)
+    result[:, :most] = np.where(np.isfinite(found), columns, NONE)
     return result
 
 
@@ -88,15 +88,18 @@ def pair_batches(
     hard: HardPairs | None = None,
     hard_share: float = 0.0,
 ) -> Make:
-    """Draw pairs: genuine and impostor alternating, masked against unmasked, both ways in turn.
+    """Draw pairs of a masked and an unmasked face.
+
+    Genuine and impostor pairs alternate; the mask changes sides after every two pairs.
 
     Args:
-        faces: of people; those of nobody are not used.
-        batch: pairs.
-        augmentation: of the masks and the pictures.
-        preparation: see face_models.vectors.
-        seed: decides, with epoch and step.
-        hard, hard_share: the hard partners, and the share of pairs that take one.
+        faces: to draw from; unlabelled ones are not used.
+        batch: number of pairs.
+        augmentation: of masks and pictures.
+        preparation: how the network's input is made.
+        seed: of the random draws, together with epoch and step.
+        hard: the hardest partners of each face, in the order of `faces`.
+        hard_share: share of the pairs that use one of them.
 
     Returns:
         (epoch, step) -> ([references, probes] float32 (batch, side, side, 3), labels (batch, 1)).
@@ -109,13 +112,13 @@ def pair_batches(
     people = by_person(faces)
     names = sorted(people)
     if len(names) < 2:
-        raise TrainingError(f"expected at least two people to train on; {len(names)} came")
+        raise TrainingError(f"expected at least two people to train on; got {len(names)}")
     number = {face.place: i for i, face in enumerate(faces)}
 
     def partner(face: TrainingFace, genuine: bool, generator: np.random.Generator) -> TrainingFace:
         if hard is not None and generator.random() < hard_share:
             choices = (hard.genuine if genuine else hard.impostor)[number[face.place]]
-            choices = choices[choices != NOBODY]
+            choices = choices[choices != NONE]
             if len(choices):
                 return faces[choices[generator.integers(len(choices))]]
         if genuine:
@@ -131,7 +134,7 @@ def pair_batches(
         for _ in range(100):
             person = people[names[generator.integers(len(names))]]
             plain = person[generator.integers(len(person))]
-            # Hard partners are hard as masked ones.
+            # The partner wears the mask, as it did when hard partners were mined.
             masked = partner(plain, genuine, generator)
             try:
                 sides = [
@@ -139,9 +142,9 @@ def pair_batches(
                     masked_and_plain(masked, True, augmentation, preparation, generator),
                 ]
             except (PictureError, NoFaceError):
-                continue  # drawn again
+                continue  # draw another pair
             return sides[::-1] if masked_reference else sides, float(genuine)
-        raise TrainingError("expected readable pictures; 100 pairs in turn could not be read")
+        raise TrainingError("expected readable pictures; 100 pairs in a row could not be read")
 
     def make(epoch: int, step: int) -> tuple:
         generator = np.random.default_rng((seed, epoch, step))
@@ -161,16 +164,16 @@ def distillation_batches(
     augmentation: Augmentation,
     seed: int,
 ) -> Make:
-    """Draw chips of painted views, and for each what the teacher says of the plain face.
+    """Draw chips of painted views, each with the teacher's vector of the unmasked face.
 
     Args:
-        bank: of view_bank.build_bank.
-        teachers: float32 (faces, d).
-        people: int (faces,), number of the person or NOBODY.
-        batch: chips.
-        plain: share of unmasked ones.
+        bank: from view_bank.build_bank.
+        teachers: float32 (faces, d), the teacher's vectors of the unmasked faces.
+        people: int (faces,), number of the person or UNLABELLED.
+        batch: number of chips.
+        plain: share of unmasked chips.
         augmentation: how the chips are varied.
-        seed: decides, with epoch and step.
+        seed: of the random draws, together with epoch and step.
 
     Returns:
         (epoch, step) -> (chips float32 (batch, 150, 150, 3), targets float32 (batch, d + 1)); see
@@ -200,11 +203,11 @@ def view_batches(
     preparation: Preparation,
     seed: int,
 ) -> Make:
-    """Draw two views of each picture, masked or not at random, for momentum contrast.
+    """Draw two views of each picture for momentum contrast, each masked or not at random.
 
     Returns:
-        (epoch, step) -> ([queries, keys] float32 (batch, side, side, 3), zeros (batch, 1): the
-        right key is the first of its row).
+        (epoch, step) -> ([queries, keys] float32 (batch, side, side, 3), labels (batch, 1)). All
+        labels are zero: the matching key comes first in each row of logits.
 
     Source: He et al. 2020, Momentum contrast.
     """
@@ -223,7 +226,7 @@ def view_batches(
             try:
                 both = [view(face, generator) for _ in range(2)]
             except (PictureError, NoFaceError):
-                continue  # drawn again
+                continue  # draw another picture
             queries.append(both[0])
             keys.append(both[1])
         else:

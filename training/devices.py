@@ -1,6 +1,6 @@
-"""Where training runs: seeds, repeatable arithmetic, half precision, several GPUs and hosts.
+"""Where training runs: seeds, deterministic arithmetic, half precision, several GPUs and hosts.
 
-The only module that calls TensorFlow or JAX by name; everything else is Keras.
+The only module that calls TensorFlow or JAX by name; everything else is written in Keras.
 """
 
 import contextlib
@@ -20,11 +20,12 @@ DISTRIBUTIONS = ("none", "gpus", "hosts")
 
 
 class Devices(NamedTuple):
-    """What a model is trained on.
+    """The devices that a model is trained on.
 
-    gpus: of this host. hosts: in all. number: of this host; 0 is the chief, who writes the files.
-    replicas: parts into which a batch is divided, hosts times devices of each. scope: the context
-    in which a model is built and compiled, so that its weights are on all of them.
+    gpus: number of GPUs of this host. hosts: number of hosts. number: index of this host; host 0 is
+    the chief, which writes the files. replicas: number of parts that each batch is divided into,
+    one for each device of every host. scope: context in which to build and compile a model, so that
+    every device holds its weights.
     """
 
     gpus: int
@@ -35,29 +36,29 @@ class Devices(NamedTuple):
 
     @property
     def share(self) -> tuple[int, int]:
-        """Which part of how many of each batch this host has to hand to fit."""
-        # TensorFlow divides among hosts what each of them makes whole.
+        """The part of each batch that this host passes to fit, as (index, number of parts)."""
+        # On TensorFlow every host makes whole batches, which fit then divides.
         return (self.number, self.hosts) if keras.backend.backend() == "jax" else (0, 1)
 
 
 def prepare(seed: int, precision: str = "auto") -> Devices:
-    """Seed Python, NumPy and the backend, and set the precision; call it before a model is built.
+    """Seed Python, NumPy and the backend, and set the precision; call it before building a model.
 
-    TensorFlow then chooses kernels that give the same bits again.
+    On TensorFlow it also makes operations deterministic.
 
     Args:
         seed: 0 to 2**32 - 1.
-        precision: float32, float16 or bfloat16 (weights stay float32); auto: float16 where there
-            is a GPU, else float32.
+        precision: float32, float16 or bfloat16 (weights stay float32), or auto: float16 if there is
+            a GPU, else float32.
 
     Returns:
-        The GPUs that the backend sees.
+        Devices with the number of GPUs that the backend sees.
 
     Raises:
         UserError: an unknown precision.
     """
     if precision not in PRECISIONS:
-        raise UserError(f"expected a precision of {', '.join(PRECISIONS)}; {precision!r} came")
+        raise UserError(f"expected a precision of {', '.join(PRECISIONS)}; got {precision!r}")
     keras.utils.set_random_seed(seed)
     gpus = _count_gpus()
     if keras.backend.backend() == "tensorflow":
@@ -88,14 +89,15 @@ def _count_gpus() -> int:
 
 @contextlib.contextmanager
 def distributed(distribution: str) -> Iterator[Devices]:
-    """Train a model over several devices: every batch is divided among them.
+    """Train on several devices, which divide every batch among them; a context manager.
 
-    TensorFlow: `gpus` is tf.distribute.MirroredStrategy; `hosts` is MultiWorkerMirroredStrategy,
-    whose hosts stand in TF_CONFIG or, under SLURM, in its variables. JAX: keras.distribution's
-    DataParallel over all devices, from the first scope on; for `hosts` each process first joins
-    the others through KERAS_DISTRIBUTION_JOB_ADDRESSES, _NUM_PROCESSES and _PROCESS_ID.
+    On TensorFlow, `gpus` uses tf.distribute.MirroredStrategy and `hosts` uses
+    MultiWorkerMirroredStrategy, which finds the hosts in TF_CONFIG or in SLURM's variables. On JAX,
+    both use keras.distribution.DataParallel over all devices, from the first use of the scope on;
+    for `hosts`, the processes first connect, as told by KERAS_DISTRIBUTION_JOB_ADDRESSES,
+    _NUM_PROCESSES and _PROCESS_ID.
 
-    Enter it before `prepare`: hosts join before anything is computed, or not at all.
+    Enter it before calling `prepare`: hosts must connect before anything is computed.
 
     Args:
         distribution: none, gpus or hosts.
@@ -104,10 +106,10 @@ def distributed(distribution: str) -> Iterator[Devices]:
         Devices.
 
     Raises:
-        UserError: an unknown name, or a backend that cannot.
+        UserError: unknown distribution, or one that the backend does not support.
     """
     if distribution not in DISTRIBUTIONS:
-        raise UserError(f"expected one of {', '.join(DISTRIBUTIONS)}; {distribution!r} came")
+        raise UserError(f"expected one of {', '.join(DISTRIBUTIONS)}; got {distribution!r}")
     backend = keras.backend.backend()
     if distribution == "none":
         yield Devices(_count_gpus())
@@ -130,7 +132,7 @@ def distributed(distribution: str) -> Iterator[Devices]:
 
         @contextlib.contextmanager
         def scope():
-            # It stays: Keras asks for it again in fit.
+            # Not reset on exit, since Keras needs it again in fit.
             keras.distribution.set_distribution(
                 keras.distribution.DataParallel(auto_shard_dataset=False)
             )
@@ -144,19 +146,20 @@ def distributed(distribution: str) -> Iterator[Devices]:
             keras.distribution.set_distribution(None)
     else:
         raise UserError(
-            "Keras on PyTorch does not divide batches by itself; run on one device, or set "
+            "Keras does not divide batches among devices on PyTorch; run on one device, or set "
             "KERAS_BACKEND to tensorflow or jax"
         )
 
 
 def predictor(model: keras.Model, devices: Devices) -> Callable[..., np.ndarray]:
-    """Return what embeds pictures: the model's predict, over several hosts that of a copy.
+    """Return a function that embeds pictures with a model.
 
-    So each host computes all by itself; Keras would divide the pictures and wait for all hosts.
+    On several hosts, each embeds all pictures by itself with a copy of the model. Keras' own
+    predict would divide the pictures and wait for every host.
 
     Args:
-        model: built in the scope of `devices`; what is returned is called outside.
-        devices: of `distributed`.
+        model: built in the scope of `devices`; the returned function is called outside of it.
+        devices: from `distributed`.
 
     Returns:
         (pictures, batch size) -> float32 (n, d).
@@ -164,7 +167,7 @@ def predictor(model: keras.Model, devices: Devices) -> Callable[..., np.ndarray]
 
     def predict(own: keras.Model, pictures: np.ndarray, batch_size: int) -> np.ndarray:
         count, parts = len(pictures), devices.replicas if devices.hosts == 1 else 1
-        # JAX divides no batch whose parts would be unlike; some pictures are then given twice.
+        # JAX cannot divide a batch into unequal parts, so some pictures are repeated.
         if count % parts:
             pictures = pictures[np.arange(-(-count // parts) * parts) % count]
         size = -(-batch_size // parts) * parts
@@ -186,14 +189,14 @@ def predictor(model: keras.Model, devices: Devices) -> Callable[..., np.ndarray]
 
 
 def rows_of_all(rows):
-    """Return the rows of all devices of a training step, those of the first device first.
+    """Gather the rows of all devices in a training step, in the order of the devices.
 
     Args:
         rows: tensor (n, ...) of one device's part of the batch.
 
     Returns:
-        Tensor (devices * n, ...), the same on each; the rows themselves where there is one device,
-        and on JAX, whose arrays are whole.
+        Tensor (devices * n, ...), the same on every device; `rows` itself on a single device, and
+        on JAX, whose arrays span all devices already.
     """
     if keras.backend.backend() != "tensorflow":
         return rows
@@ -207,7 +210,7 @@ def rows_of_all(rows):
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Build and run on this host's first device, on JAX; on TensorFlow that needs no scope."""
+    """On JAX, build and run on this host's first device alone; TensorFlow needs no context."""
     if keras.backend.backend() != "jax":
         yield
         return
@@ -223,19 +226,20 @@ def _alone() -> Iterator[None]:
 
 
 def _place_among_hosts(resolver) -> tuple[int, int]:
-    """Return how many hosts a TensorFlow cluster has, and the number of this one."""
+    """Return the number of hosts of a TensorFlow cluster, and the index of this one."""
     hosts = resolver.cluster_spec().as_dict()
     chiefs, workers = len(hosts.get("chief", ())), len(hosts.get("worker", ()))
     own = resolver.task_id or 0
-    # Where there is a chief, worker 0 is the second host.
+    # If there is a chief, worker 0 is the second host.
     return max(1, chiefs + workers), own if resolver.task_type == "chief" else chiefs + own
 
 
 def prepare_fit(model: keras.Model) -> None:
-    """Let Keras' fit run over several hosts of TensorFlow; elsewhere nothing is done.
+    """Make Keras' fit work on several TensorFlow hosts; do nothing elsewhere.
 
-    Keras (3.12, issue 20585) averages over the hosts what TensorFlow does not average: the first
-    batch, to learn its shapes, all arrays at once, and the figures of a step as if they had rows.
+    Keras 3.12 (issue 20585) asks TensorFlow to average over the hosts what it cannot: the arrays of
+    the first batch, all at once, to learn their shapes; and the figures of a step, which are
+    scalars, as if they had rows.
     """
     if keras.backend.backend() != "tensorflow":
         return
@@ -251,20 +255,20 @@ def prepare_fit(model: keras.Model) -> None:
         return {name: strategy.reduce("MEAN", figures[name], axis=None) for name in figures}
 
     model.train_function = step
-    model._maybe_symbolic_build = lambda **_: None  # it is built and compiled, with known shapes
+    model._maybe_symbolic_build = lambda **_: None  # the model is built already
 
 
 def _tensorflow_hosts(tf):
-    """The strategy over the hosts of TF_CONFIG, or of the SLURM step that runs this process."""
+    """Return the strategy for the hosts of TF_CONFIG, or of this process's SLURM step."""
     if "TF_CONFIG" in os.environ:
         return tf.distribute.MultiWorkerMirroredStrategy()
     if "SLURM_STEP_NODELIST" not in os.environ:
         raise UserError(
             "expected TF_CONFIG or a SLURM step (srun) to name the hosts; neither is set; see "
-            "DICTA2021/README.md, 'Several GPUs, several hosts'"
+            "docs/scaling.md"
         )
-    # TensorFlow's reader of SLURM's variables counts GPUs by nvidia-smi and fails where there are
-    # none; it is asked for names and numbers alone. A task takes the GPUs that SLURM lets it see.
+    # TensorFlow's SLURM resolver counts GPUs with nvidia-smi and fails where there are none, so it
+    # is only asked for the hosts' names and numbers. A task uses the GPUs that SLURM shows it.
     slurm = tf.distribute.cluster_resolver.SlurmClusterResolver(
         gpus_per_node=sys.maxsize, gpus_per_task=1, auto_set_gpu=False
     )

@@ -1,12 +1,12 @@
-"""Masked datasets -> the faces that training draws from: pictures, landmarks, people.
+"""The faces that training draws from, read from masked datasets: pictures, landmarks, people.
 
-Faces come from the manifest of a folder that generate_mask_to_datasets.py wrote; masks are painted
-again from its landmarks, so that every training picture can have another one.
+They come from the manifest of a folder that generate_mask_to_datasets.py wrote. Training paints
+masks anew from the landmarks in it, so that a picture can wear another mask each time.
 """
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,14 +20,14 @@ from mask_utils.seeding import picture_generator
 
 
 class TrainingError(UserError):
-    """Training cannot begin; the message says what is missing and what brings it."""
+    """Training cannot start; the message says what is missing and how to get it."""
 
 
 class TrainingFace(NamedTuple):
     """An unmasked picture and its face.
 
     path: of the picture. place: dataset and path below its folder, unique. person: dataset and
-    identity, "" where the dataset names nobody. face: box and landmarks in pixels. sha256: of the
+    identity, "" if the picture is unlabelled. face: box and landmarks in pixels. sha256: of the
     picture file.
     """
 
@@ -39,30 +39,30 @@ class TrainingFace(NamedTuple):
 
 
 def add_faces(digest: "hashlib._Hash", faces: Iterable[TrainingFace]) -> None:
-    """Let a digest know faces in their order: place, picture's hash, box and landmarks."""
+    """Add faces to a digest, in order: place, hash of the picture, box and landmarks."""
     for face in faces:
         digest.update(os.fsencode(face.place) + b"\0" + face.sha256.encode())
         digest.update(np.asarray([*face.face.box, *face.face.landmarks.ravel()], "<f8").tobytes())
 
 
 def read_faces(masked_folder: Path, datasets: Sequence[str]) -> list[TrainingFace]:
-    """Read the faces of generated datasets from their folder's manifest.
+    """Read the faces of masked datasets from the manifest of their folder.
 
     Args:
-        masked_folder: what generate_mask_to_datasets.py wrote.
+        masked_folder: folder that generate_mask_to_datasets.py wrote.
         datasets: names of datasets in it.
 
     Returns:
-        The unmasked pictures that have a mask, one face each, ordered by their place.
+        One face for each unmasked picture that has a masked copy, ordered by place.
 
     Raises:
-        TrainingError: no manifest, or a dataset of which it has no masked picture.
+        TrainingError: there is no manifest, or it lists no masked picture of a dataset.
     """
     path = masked_folder / "manifest.csv"
     make = "python generate_mask_to_datasets.py --base_folder DATA --new_dataset_folder"
     if not path.is_file():
         raise TrainingError(
-            f"expected masked datasets and {path}; it is not there; run: {make} {masked_folder}"
+            f"expected masked datasets with {path}; it does not exist; run: {make} {masked_folder}"
         )
     faces, found = [], set()
     manifest = open_manifest(path)
@@ -87,7 +87,7 @@ def read_faces(masked_folder: Path, datasets: Sequence[str]) -> list[TrainingFac
 
 
 def by_person(faces: Iterable[TrainingFace]) -> dict[str, list[TrainingFace]]:
-    """Group faces by person; those of nobody are left out."""
+    """Group faces by person; unlabelled ones are left out."""
     people: dict[str, list[TrainingFace]] = {}
     for face in faces:
         if face.person:
@@ -106,10 +106,10 @@ def divide(faces: Sequence[TrainingFace], people: int, seed: int = 0) -> Divisio
     """Hold out people, with all their pictures, for validation.
 
     Args:
-        faces: of read_faces.
-        people: how many to hold out, of those with at least two pictures.
-        seed: decides, with each name alone, who is held out: the same people whoever else is there
-            to choose from, as far as they are among the first of the order.
+        faces: from read_faces.
+        people: number of people to hold out, from those with at least two pictures.
+        seed: gives each name a place in a random order, which does not depend on the other names;
+            the first are held out.
 
     Raises:
         TrainingError: fewer than two people would be left to train on or to validate with.
@@ -120,59 +120,11 @@ def divide(faces: Sequence[TrainingFace], people: int, seed: int = 0) -> Divisio
     held = set(able[:people])
     if len(held) < 2 or len(everyone) - len(held) < 2:
         raise TrainingError(
-            f"expected at least two people to train on and two to hold out; {len(everyone)} people "
-            f"came, of whom {len(able)} have two pictures or more, and {people} are to be held out"
+            f"expected at least two people to train on and two to hold out; got {len(everyone)} "
+            f"people, of whom {len(able)} have two pictures or more, and {people} are to be held "
+            "out"
         )
     return Division(
         [face for face in faces if face.person not in held],
         {name: everyone[name] for name in sorted(held)},
     )
-
-
-class Overlap(NamedTuple):
-    """People of the training set who may be in a test set.
-
-    same_name: people found there by name (dataset folders write names alike). near: distance by
-    person, or by place for faces of nobody, to the nearest test face, below the limit.
-    """
-
-    same_name: list[str]
-    near: dict[str, float]
-
-
-def identity_overlap(
-    training: Mapping[str, np.ndarray],
-    names: Iterable[str],
-    test: np.ndarray,
-    test_names: Iterable[str],
-    limit: float,
-) -> Overlap:
-    """Look for people of the training set in a test set, by name and by embedding.
-
-    Args:
-        training: float32 (d,) by person (their mean vector) or by place: embeddings of unmasked
-            faces.
-        names: of the training people, dataset in front ("celeba/123").
-        test: float32 (n, d), embeddings of the test set's unmasked faces.
-        test_names: of the test people, likewise.
-        limit: Euclidean distance below which two are taken for the same person.
-
-    Returns:
-        Who may be in both, nearest first.
-    """
-    known = {_plain_name(name) for name in test_names} - {""}
-    # Numbers name nobody outside their own dataset.
-    same = sorted(
-        name for name in names if _plain_name(name) in known and not _plain_name(name).isdecimal()
-    )
-    near = {}
-    if len(test):
-        for name, vector in training.items():
-            distance = float(np.sqrt(((test - vector) ** 2).sum(axis=1).min()))
-            if distance < limit:
-                near[name] = distance
-    return Overlap(same, dict(sorted(near.items(), key=lambda item: item[1])))
-
-
-def _plain_name(person: str) -> str:
-    return "".join(letter for letter in person.partition("/")[2].casefold() if letter.isalnum())

@@ -1,17 +1,17 @@
-"""One training loop for both papers: Keras' fit in a run folder that survives a kill.
+"""One training loop for both papers: Keras' fit with a run folder, from which a run can resume.
 
 A run folder holds
 
     arguments.json        the resolved arguments, versions, code and hardware
-    history.csv           one row an epoch: losses, validation figures, learning rate, seconds
-    steps.csv             one row a step: losses
+    history.csv           one row per epoch: losses, validation figures, learning rate, seconds
+    steps.csv             one row per step: losses
     best.weights.h5       weights of the best epoch
-    curves.png            what history.csv holds, drawn (draw_curves)
-    last-NNNN.npz         every variable of network and optimiser after epoch NNNN, to go on from
-    tensorboard/          the same for TensorBoard (on the TensorFlow backend)
+    curves.png            history.csv as curves (training.curves)
+    last-NNNN.npz         every variable of network and optimiser after epoch NNNN, to resume from
+    tensorboard/          the same for TensorBoard (TensorFlow backend only)
 
-Batches have to be a pure function of seed, epoch and step (`Batches`); then a run that was killed
-and started again ends with the same weights, bit for bit on a CPU.
+Batches must be a pure function of seed, epoch and step (see `Batches`). A run that was killed and
+started again then ends with the same weights, bit for bit on a CPU.
 """
 
 import concurrent.futures
@@ -40,21 +40,21 @@ TIMES = ("seconds",)
 
 
 class RunError(UserError):
-    """A run folder cannot be used; the message says why and what to do."""
+    """A run cannot start or go on; the message says why and what to do."""
 
 
 class Batches(keras.utils.PyDataset):
     """The batches of an epoch, each made by a function of (epoch, step); threads make some ahead.
 
-    The threads are not Keras': on JAX, PyTorch and several devices its queue gives batches in
-    another order, and some of the epoch before (3.12). They also look for NaN and infinity, so that
-    the network does not wait for that; a batch that holds one raises RunError.
+    Keras' own threads are not used: on JAX, PyTorch and several devices, Keras 3.12 delivers
+    batches in another order, and some of the epoch before. The threads also look for NaN and
+    infinity, so that the network does not wait for the check; such a batch raises RunError.
 
     Args:
-        make: (epoch, step) -> what Keras' fit takes of a batch: (x, y) or (x, y, sample_weight).
-        steps: of an epoch.
-        workers: threads that make batches ahead of the network.
-        share: (number, of how many): which part of each batch is given, see devices.Devices.
+        make: (epoch, step) -> a batch as Keras' fit takes it, (x, y) or (x, y, sample_weight).
+        steps: number of steps in an epoch.
+        workers: number of threads that make batches ahead of the network.
+        share: (index, number of parts), the part of each batch to deliver; see devices.Devices.
     """
 
     def __init__(
@@ -86,11 +86,11 @@ class Batches(keras.utils.PyDataset):
         try:
             return _part(batch.result(), *self.share)
         except Exception as problem:
-            self.problem = problem  # `fit` raises it; TensorFlow makes one of its own of it
+            self.problem = problem  # for `fit` to raise; TensorFlow would raise another error
             raise
 
     def _finite_batch(self, epoch: int, step: int) -> tuple:
-        """Make a batch and refuse NaN and infinity, which some kernels of ReLU turn into zero."""
+        """Make a batch; refuse NaN and infinity, which some ReLU kernels turn into zero unseen."""
         batch = self.make(epoch, step)
         for part, arrays in zip(("inputs", "targets", "sample weights"), batch, strict=False):
             for array in arrays if isinstance(arrays, tuple | list) else (arrays,):
@@ -99,12 +99,12 @@ class Batches(keras.utils.PyDataset):
                     raise RunError(
                         f"epoch {epoch + 1}, step {step + 1}: expected finite numbers in a batch; "
                         f"{np.size(finite) - np.count_nonzero(finite)} of {np.size(finite)} "
-                        f"{part} are NaN or infinite; look at the pictures or labels behind them"
+                        f"{part} are NaN or infinite; check the pictures or labels behind them"
                     )
         return batch
 
     def stop(self) -> None:
-        """Forget the batches that were to be made ahead."""
+        """Cancel the batches that were to be made ahead."""
         with self._lock:
             for batch in self._made.values():
                 batch.cancel()
@@ -134,16 +134,17 @@ def open_run(
     packages: Sequence[str] = (),
     chief: bool = True,
 ) -> Run:
-    """Make a run folder, or go on with one that was begun with the same settings.
+    """Create a run folder, or resume a run that was started with the same settings.
 
     Args:
         folder: of the run.
-        settings: all that decides the result; paths are stored without the machine's folders.
+        settings: everything that decides the result; paths are stored without their place on this
+            machine.
         packages: whose versions are stored too.
-        chief: whether this process writes the folder; the others of a run read it.
+        chief: whether this process writes the folder; other processes of the run only read it.
 
     Returns:
-        The run; its history is empty where the folder is new.
+        The run; its history is empty if the folder is new.
 
     Raises:
         RunError: the folder holds something else, or a run with other settings; it is never
@@ -156,16 +157,19 @@ def open_run(
         try:
             stored = json.loads(file.read_text(encoding="utf-8"))["settings"]
         except (ValueError, KeyError, TypeError):
-            raise RunError(f"{file}: not the arguments of a run; name another folder") from None
+            raise RunError(f"{file}: not the arguments of a run; choose another folder") from None
         other = sorted(n for n in wanted.keys() | stored.keys() if wanted.get(n) != stored.get(n))
-        if other and others:  # a run that ended before its first figures was none
+        if other and others:  # with nothing but its arguments, an earlier run is replaced
             name = other[0]
             raise RunError(
                 f"{folder} holds a run with {name} = {stored.get(name)!r}; "
-                f"{wanted.get(name)!r} came; name another folder"
+                f"got {wanted.get(name)!r}; choose another folder"
             )
-    elif others and chief:  # to other hosts, the chief may just be about to write its arguments
-        raise RunError(f"expected a new folder or an earlier run; {folder} holds something else")
+    elif others and chief:  # on the other hosts, the chief may be about to write its arguments
+        raise RunError(
+            f"expected a new folder or an earlier run; {folder} holds something else; choose "
+            "another folder"
+        )
     if chief and not others:
         described = {
             "settings": wanted,
@@ -184,7 +188,7 @@ def _plain(value):
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """Return the rows of a history.csv; none where there is no file yet."""
+    """Return the rows of a history.csv, none if the file does not exist yet."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -195,12 +199,12 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def is_better(value: float, best: float, mode: str) -> bool:
-    """Whether a figure beats the best so far; mode: min or max. NaN never does."""
+    """Whether a figure is better than the best so far (mode: min or max); NaN never is."""
     return value < best if mode == "min" else value > best
 
 
 def best_epoch(history: Sequence[Mapping[str, float]], monitor: str, mode: str) -> int:
-    """Return the index of the first best row of a history, -1 where no row has a finite figure."""
+    """Return the index of the first best row of a history, -1 if no row has the figure."""
     best, at = (np.inf if mode == "min" else -np.inf), -1
     for index, row in enumerate(history):
         if is_better(row.get(monitor, np.nan), best, mode):
@@ -215,7 +219,7 @@ def is_over(
     mode: str = "min",
     patience: int | None = None,
 ) -> bool:
-    """Whether a run has made all its epochs, or so many without a better figure as `fit` waits."""
+    """Whether a run has made all its epochs, or `patience` epochs without a better figure."""
     waited = len(history) - 1 - best_epoch(history, monitor, mode)
     return len(history) >= epochs or (bool(history) and patience is not None and waited >= patience)
 
@@ -233,26 +237,29 @@ def fit(
     chief: bool = True,
     verbose: int | str = "auto",
 ) -> list[dict[str, float]]:
-    """Train a compiled model to an epoch, from wherever its run folder stands.
+    """Train a compiled model up to an epoch, resuming from the last one in its run folder.
 
     Args:
-        model: compiled and built; its weights are those to begin with.
+        model: compiled and built, with its initial weights.
         batches: see Batches.
-        run: of open_run.
-        epochs: in all, those already in the folder included.
-        validate: figures of the model as it is, by name; called after every epoch.
-        save_best: writes what shall be kept of the best epoch to the path it is given.
-        monitor, mode: which figure (or "loss") decides the best epoch, and whether less is better.
-        patience: epochs without a better figure after which training ends; None: never.
+        run: from open_run.
+        epochs: number of epochs in all, including those already in the folder.
+        validate: returns figures of the current model by name; called after every epoch.
+        save_best: writes what is kept of the best epoch to the path it is given.
+        monitor: the figure that decides the best epoch, one of `validate` or "loss".
+        mode: "min" if less is better, or "max".
+        patience: epochs without a better figure after which training ends, or None for no limit.
         chief: whether this process writes the run folder; others only train.
-        verbose: as Keras' fit takes it.
+        verbose: see Keras' fit.
 
     Returns:
-        The rows of history.csv; the model is left with its last weights.
+        The rows of history.csv; the model keeps its last weights.
 
     Raises:
-        RunError: the last state of the folder lacks or does not fit, or the loss is not a number
-            any more. ValueError: no such figure. What making a batch raises.
+        RunError: the last state in the folder is missing or does not fit, or the loss is no longer
+            a finite number.
+        ValueError: there is no figure called `monitor`.
+        Exception: whatever making a batch raises.
     """
     over = functools.partial(is_over, epochs=epochs, monitor=monitor, mode=mode, patience=patience)
     record = _Record(batches, run, validate, save_best, monitor, mode, over, chief)
@@ -272,7 +279,7 @@ def fit(
             initial_epoch=len(run.history),
             epochs=epochs,
             callbacks=callbacks,
-            shuffle=False,  # the order of batches is the epoch's own
+            shuffle=False,  # `batches` decides the order
             verbose=verbose,
         )
     except Exception:
@@ -284,48 +291,14 @@ def fit(
     return run.history
 
 
-def draw_curves(history: Sequence[Mapping[str, float]], path: Path, title: str) -> None:
-    """Draw the losses of a history and its validation figures, one panel a kind, as PNG.
-
-    Args:
-        history: rows of history.csv.
-        path: of the picture.
-        title: above it.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    from reproduction import figures
-
-    epochs = [row["epoch"] for row in history]
-    names = [n for n in history[-1] if n not in ("epoch", "learning_rate", *TIMES)]
-    panels: dict[str, list[str]] = {}
-    for name in names:  # val_eer_A and val_eer share a panel, loss has its own
-        panels.setdefault("_".join(name.split("_")[:2]), []).append(name)
-    # No pyplot: it would keep every figure of a process.
-    figure = Figure(figsize=(7, 1 + 2 * len(panels)), layout="constrained")
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
-    for axis, (panel, drawn) in zip(axes[:, 0], panels.items(), strict=True):
-        for name, color in zip(drawn, figures.PALETTE * 3, strict=False):
-            values = [row.get(name, np.nan) for row in history]
-            axis.plot(epochs, values, marker="o", markersize=3, color=color, label=name)
-        axis.set_ylabel(panel)
-        axis.grid(alpha=0.3)
-        axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    axes[0, 0].set_title(title)
-    axes[-1, 0].set_xlabel("epoch")
-    axes[-1, 0].xaxis.set_major_locator(MaxNLocator(integer=True))
-    figures.save(figure, path)
-
-
 def last_state(folder: Path, epoch: int) -> Path:
-    """Return where the state after an epoch is kept."""
+    """Return the path of the state after an epoch."""
     return folder / f"last-{epoch:04}.npz"
 
 
 def _variables(model: keras.Model) -> list:
-    """All that training changes; Keras' own weight files leave the state of dropout out."""
-    if not model.optimizer.built:  # built twice, the one of scaled losses begins its scale anew
+    """Return all that training changes, with the state of dropout, which Keras' files leave out."""
+    if not model.optimizer.built:  # building it twice would reset the scale of scaled losses
         model.optimizer.build(model.trainable_variables)
     return [*model.variables, *model.optimizer.variables]
 
@@ -341,7 +314,7 @@ def restore(model: keras.Model, path: Path) -> None:
     """Set every variable of a compiled model and its optimiser to what `keep` wrote.
 
     Raises:
-        RunError: the file lacks, is damaged or of another network; nothing is set then.
+        RunError: the file is missing, damaged or of another network; nothing is set then.
     """
     variables = _variables(model)
     try:
@@ -352,14 +325,14 @@ def restore(model: keras.Model, path: Path) -> None:
             raise ValueError("it is of another network or optimiser")
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as problem:
         raise RunError(
-            f"{path}: cannot go on from there ({problem}); delete the run folder and begin again"
+            f"{path}: cannot resume from it ({problem}); delete the run folder and start again"
         ) from None
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
 
 
 def weights_digest(model: keras.Model) -> str:
-    """Return the SHA-256 of a network's weights in their order; equal means the same bits."""
+    """Return the SHA-256 of a network's weights in order; equal digests mean the same bits."""
     digest = hashlib.sha256()
     for weight in model.weights:
         digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes())
@@ -367,7 +340,7 @@ def weights_digest(model: keras.Model) -> str:
 
 
 class _Record(keras.callbacks.Callback):
-    """Writes the run folder after every epoch; history.csv last, since it says what is done."""
+    """Writes the run folder after every epoch, history.csv last: it decides where to resume."""
 
     def __init__(self, batches, run, validate, save_best, monitor, mode, over, chief):
         super().__init__()
@@ -377,18 +350,18 @@ class _Record(keras.callbacks.Callback):
         self.start = time.perf_counter()
 
     def on_train_begin(self, logs=None):
-        # What steps.csv holds beyond the last whole epoch is made again.
+        # Steps after the last complete epoch are made again.
         kept = len(self.run.history)
         path = self.run.folder / "steps.csv"
         self.steps = [row for row in read_history(path) if row["epoch"] <= kept]
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
-        # Not in Batches.on_epoch_end: Keras calls that once before the first epoch, too.
+        # Not in Batches.on_epoch_end, which Keras also calls once before the first epoch.
         self.batches.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        # Keras' own figures are means over the epoch so far.
+        # Keras reports means over the epoch so far.
         row = {"epoch": len(self.run.history) + 1, "step": batch + 1}
         self.steps.append(row | {name: float(value) for name, value in (logs or {}).items()})
 
@@ -402,9 +375,9 @@ class _Record(keras.callbacks.Callback):
             )
         figures |= {name: float(value) for name, value in self.validate().items()}
         if self.monitor not in figures:
-            raise ValueError(f"expected a figure called {self.monitor}; {sorted(figures)} came")
+            raise ValueError(f"expected a figure called {self.monitor}; got {sorted(figures)}")
         if logs is not None:
-            logs.update(figures)  # for the callbacks behind this one
+            logs.update(figures)  # for the callbacks after this one
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"epoch": epoch + 1, **figures, "learning_rate": rate, "seconds": round(seconds, 2)}
         best = best_epoch(self.run.history, self.monitor, self.mode)

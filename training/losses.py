@@ -1,4 +1,4 @@
-"""What training minimises, in Keras' own operations: the same on every backend."""
+"""Losses, written in Keras' operations so that they are the same on every backend."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-NOBODY = -1
-"""The identity of a face whose dataset names nobody."""
+UNLABELLED = -1
+"""Stands for the identity of an unlabelled face."""
 
 
 def logit_loss() -> keras.Loss:
@@ -22,7 +22,7 @@ def contrastive_loss(margin: float = 1.0) -> Callable:
     """Return the contrastive loss on distances (n, 1): y d^2 + (1 - y) max(margin - d, 0)^2.
 
     Args:
-        margin: distance beyond which an impostor costs nothing.
+        margin: distance beyond which an impostor pair adds no loss.
 
     Source: Hadsell, Chopra, LeCun 2006.
     """
@@ -42,28 +42,37 @@ def distillation_loss(
     rivals: float,
     sharpness: float = 15.0,
     same_person: float = 0.0,
+    relations: float = 0.0,
 ) -> Callable:
-    """Return the loss of a student that shall see behind a mask what a teacher sees without.
+    """Return the loss of a student trained to map a masked face where the teacher maps it unmasked.
 
-    For a student's vector s, the teacher's vector t of the same face unmasked:
+    With the student's vector s and the teacher's vector t of the same face unmasked, the loss is
 
         |s - t|^2
-        + identity * cross-entropy over people k of -sharpness |s - c_k|^2, c_k their mean t
-        + rivals * cross-entropy over t and all faces' teacher vectors t_j of
-          -sharpness |s - t_j|^2; those that may show the same person are left out: of the same
-          name, or nearer to t than same_person
+        + identity * cross-entropy over people k, with logits -sharpness |s - c_k|^2
+        + rivals * cross-entropy over t and rivals t_j, with logits -sharpness |s - t_j|^2
+        + relations * mean over the batch's other faces of (|s - s'| - |t - t'|)^2
+
+    where c_k is the mean of the teacher's vectors of person k, and the rivals t_j are the teacher's
+    vectors of all faces but those that may show the same person: faces with the same label, and
+    faces nearer to t than same_person. The relations leave these faces out too: two strangers
+    should be as far apart masked as they are unmasked.
 
     Args:
-        faces: float32 (faces, d), the teacher's vectors of all faces trained on.
-        people: int (faces,), numbers 0, 1, ... of the people, or NOBODY.
-        identity, rivals: weights.
-        sharpness: one over a squared distance.
-        same_person: distance of the teacher's vectors.
+        faces: float32 (faces, d), the teacher's vectors of all training faces.
+        people: int (faces,), number of the person, from 0, or UNLABELLED.
+        identity, rivals, relations: weights of the second, third and fourth term.
+        sharpness: scale of the logits, in 1 / squared distance.
+        same_person: distance between vectors of the teacher.
 
     Returns:
-        (targets (n, d + 1) float32: t and the person's number, or NOBODY; s (n, d)) -> (n,).
+        Function (targets, students) -> losses (n,). targets: float32 (n, d + 1), t followed by the
+        person's number or UNLABELLED; students: (n, d).
+
+    Source: Park et al. 2019, Relational knowledge distillation, for the relations.
     """
     faces, people = np.asarray(faces, np.float32), np.asarray(people, np.int32)
+    near = max(same_person**2, 1e-4)  # covers at least the face itself, up to rounding
     size = faces.shape[1]
     centres = [faces[people == k].mean(axis=0) for k in range(people.max() + 1)]
 
@@ -74,7 +83,7 @@ def distillation_loss(
     def loss(targets, students):
         students = ops.cast(students, "float32")
         teachers, own = targets[:, :size], ops.cast(targets[:, size], "int32")
-        named = own != NOBODY
+        named = own != UNLABELLED
         errors = ops.sum(ops.square(students - teachers), axis=1)
         total = errors
         if identity:
@@ -88,11 +97,20 @@ def distillation_loss(
         if rivals:
             others = ops.convert_to_tensor(faces)
             alike = named[:, None] & (own[:, None] == ops.convert_to_tensor(people)[None, :])
-            near = max(same_person**2, 1e-4)  # the face itself, as floats have it, at least
             alike = alike | (squared_distances(teachers, others) < near)
             logits = ops.where(alike, -1e9, -sharpness * squared_distances(students, others))
             logits = ops.concatenate([-sharpness * errors[:, None], logits], axis=1)
             total = total + rivals * (ops.logsumexp(logits, axis=1) - logits[:, 0])
+        if relations:
+            wanted = squared_distances(teachers, teachers)
+            alike = (named[:, None] & (own[:, None] == own[None, :])) | (wanted < near)
+            shift = _distances(squared_distances(students, students)) - _distances(wanted)
+            total = total + relations * ops.mean(ops.where(alike, 0.0, ops.square(shift)), axis=1)
         return total
 
     return loss
+
+
+def _distances(squares):
+    """Return the roots of squared distances; those of tiny ones would have infinite gradients."""
+    return ops.sqrt(ops.maximum(squares, 1e-4))

@@ -1,21 +1,21 @@
-"""A linear map of vectors under which what a mask changes counts less in their distance."""
+"""A linear map of vectors that makes their distances less sensitive to masks."""
 
 import numpy as np
 
 
 def mask_metric(plain: np.ndarray, masked: np.ndarray, ridge: float) -> np.ndarray:
-    """Whiten, with a ridge, by how masks move the vectors of the same pictures.
+    """Return the map that whitens, with a ridge, the change that masks make to vectors.
 
-    Directions that a mask disturbs much are shortened, the others lengthened. It is scaled so that
-    the mean squared distance between unmasked pictures stays.
+    Directions in which masks change the vectors most are shortened, the others lengthened. The map
+    is scaled so that the mean squared distance between unmasked pictures stays the same.
 
     Args:
         plain: float (n, d), vectors of unmasked pictures.
-        masked: float (n, d), those of the same pictures with a mask.
-        ridge: weight of the mean over all directions; the larger, the less is changed.
+        masked: float (n, d), vectors of the same pictures with a mask.
+        ridge: weight of the mean change over all directions; a larger ridge changes vectors less.
 
     Returns:
-        float32 (d, d), symmetric; vectors are multiplied by it from the right.
+        float32 (d, d), symmetric; to be used as vectors @ map.
 
     Source: whitening of the within-class scatter (WCCN, Hatch et al. 2006), the class being one
     picture with and without a mask.

@@ -4,22 +4,29 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from training.devices import rows_of_all
+from face_models.preparation import picture_preparation
+from face_models.siamese import embedding_model
+from face_models.weight_files import save_weights
+from training.batches import view_batches
+from training.devices import predictor, rows_of_all
+from training.model_building import build_pair_network, compile_model
+from training.task import Task, Trained
+from training.validation import picture_validation, some_pictures
 
 
 @keras.saving.register_keras_serializable("DICTA2021")
 class MomentumContrast(layers.Layer):
-    """Queries and keys -> logits of each query against its own key (first) and a queue of others.
+    """Maps queries and keys to logits of each query against its own key and a queue of other keys.
 
-    The key encoder follows the query encoder as a running mean; in training the keys of the batch
-    then take the oldest places of the queue.
+    The query's own key comes first. The weights of the key encoder are a running mean of those of
+    the query encoder. In training, the keys of a batch then replace the oldest ones of the queue.
 
     Args:
         encoder: picture -> features (n, d).
-        dimensions: of the compared vectors, behind two dense layers.
+        dimensions: of the compared vectors, which two dense layers compute from the features.
         queue: number of keys kept; a multiple of the batch.
         temperature: divides the cosine.
-        momentum: of the key encoder, per step.
+        momentum: of the running mean, per step.
 
     Source: He et al. 2020; the two dense layers are those of Chen et al. 2020, MoCo v2.
     """
@@ -33,7 +40,7 @@ class MomentumContrast(layers.Layer):
         momentum: float = 0.999,
         **options,
     ):
-        # Half precision would swallow the running mean's small steps; the encoders keep theirs.
+        # Half precision would lose the running mean's small steps; the encoders keep their own.
         super().__init__(dtype="float32", **options)
         self.query_encoder = self._with_head(encoder, dimensions)
         self.key_encoder = keras.models.clone_model(self.query_encoder)
@@ -62,12 +69,38 @@ class MomentumContrast(layers.Layer):
                 if "seed" not in own.path:
                     own.assign(self.momentum * own + (1 - self.momentum) * followed)
         q = ops.normalize(ops.cast(self.query_encoder(queries, training=training), "float32"))
-        # Running statistics: those of the batch would give the right key away (He et al. shuffle).
+        # With running statistics: those of the batch would give the matching key away, which He et
+        # al. prevent by shuffling.
         k = ops.normalize(ops.cast(self.key_encoder(keys, training=False), "float32"))
         k = ops.stop_gradient(k)
         own = ops.sum(q * k, axis=1, keepdims=True)
         others = ops.matmul(q, ops.transpose(ops.convert_to_tensor(self.queue)))
         if training:
-            k = rows_of_all(k)  # or each device would have a queue of its own
+            k = rows_of_all(k)  # otherwise each device would have its own queue
             self.queue.assign(ops.concatenate([self.queue[ops.shape(k)[0] :], k], axis=0))
         return ops.concatenate([own, others], axis=1) / self.temperature
+
+
+def prepare(task: Task) -> Trained:
+    """Build an encoder that learns from two views of each picture; only its weights are kept.
+
+    Raises:
+        UserError: initial weights or pictures are missing or unusable.
+    """
+    recipe = task.recipe
+    with task.devices.scope():
+        encoder = embedding_model(build_pair_network(recipe, task.models_folder))
+        sides = [keras.Input(encoder.input_shape[1:], name=side) for side in ("query", "key")]
+        contrast = MomentumContrast(
+            encoder,
+            queue=max(recipe.batch, recipe.queue),
+            temperature=recipe.temperature,
+            momentum=recipe.momentum,
+        )
+        model = keras.Model(sides, contrast(sides))
+        compile_model(model, recipe, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    preparation = picture_preparation(recipe.preprocessing, recipe.network)
+    make = view_batches(task.faces, recipe.batch, recipe.augmentation, preparation, task.seed)
+    embed = predictor(encoder, task.devices)
+    validate = picture_validation(embed, some_pictures(task.held_out), preparation)
+    return Trained(model, make, validate, validate, lambda path: save_weights(encoder, path))

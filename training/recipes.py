@@ -1,8 +1,8 @@
-"""How each model is trained: one declared record a recipe.
+"""How each model is trained: one record per recipe.
 
-What the papers state, what is inferred from their code and score files, and what is unknown is
-listed in DICTA2021/README.md, "Deviations and unknowns"; the numbers in brackets point there, and
-its table of recipes is `table()`.
+DICTA2021/README.md, "Deviations and unknowns", lists what the papers state, what is inferred from
+their code and score files, and what is unknown. Numbers in brackets refer to that list; `table()`
+makes the README's table of recipes.
 """
 
 import math
@@ -14,36 +14,36 @@ from mask_utils.overlay import STYLES
 from training.augmentation import Augmentation
 
 PUBLISHED_LOOK = Augmentation(published=1.0, flip=0.0)
-"""The masks of the papers' datasets and nothing else [2]."""
+"""The masks of the papers' datasets, and no other change [2]."""
 
 LOSSES = ("logit", "contrastive", "distillation", "momentum")
 NETWORKS = ("resnet50", "vgg19", "mobilenet_v2", "senet50", "vgg16", "dlib")
-"""face_models.networks.NETWORK_NAMES, here without Keras."""
+"""The same as face_models.networks.NETWORK_NAMES, which cannot be imported without Keras."""
 DLIB_STAGES = 16
-"""Stages of the dlib network, and so the most that can be frozen."""
+"""Number of stages of the dlib network, and so the most that can be frozen."""
 
 
 class Recipe(NamedTuple):
-    """Everything that decides a training, but for its seed.
+    """Everything that decides a training, except its seed.
 
-    datasets: whose people are trained on. unlabelled: whose faces are trained on without a name.
-    test_datasets: kept for testing; whoever may be in them is left out.
-    network: of NETWORKS. init: none, imagenet, package (dlib's own), a recipe whose
-    weights stand in the models folder, or a weight file.
-    loss: logit (binary cross-entropy on the head), contrastive (margin on features' distance),
-    distillation (an unmasked teacher, see losses.distillation_loss), momentum (MoCo).
-    optimizer: adam or sgd. learning_rate: after warm_up steps; schedule: constant or cosine.
-    batch: pairs, or pictures. steps in all; epoch_steps between two validations.
-    frozen: stages of the dlib network that are held. hard: share of the pairs that are hard ones.
-    preprocessing: see embeddings.normalise. augmentation: see Augmentation.
-    validation_people: held out of the datasets. patience: validations without a better figure
-    after which training ends, 0 for never.
+    datasets: to train on. unlabelled: datasets to train on without labels. test_datasets: kept for
+    testing; people and pictures that may be in them are left out of training.
+    network: one of NETWORKS. init: initial weights, which are none, imagenet, package (dlib's own),
+    the name of a recipe whose weights are in the models folder, or a weight file.
+    loss: logit (binary cross-entropy on the head), contrastive (margin on the distance of
+    features), distillation (see losses.distillation_loss) or momentum (MoCo).
+    optimizer: adam or sgd. learning_rate: reached after warm_up steps. schedule: constant or
+    cosine. batch: number of pairs or pictures. steps: in all. epoch_steps: between two validations.
+    frozen: number of the dlib network's first stages that are not trained. hard: share of hard
+    pairs. preprocessing: see face_models.preparation.normalise. augmentation: see Augmentation.
+    validation_people: number of people held out of the datasets. patience: number of validations
+    without a better figure after which training ends, 0 for no limit.
 
-    Of distillation alone: views painted of each face; alignments in turn; plain: share of unmasked
-    chips; identity: weight of the cross-entropy over people; rivals: weight of that over the
-    teacher's vectors of all faces; sharpness: scale of both; blend: what is tested and kept is
-    first + blend * (trained - first) weights; metric: ridge of the map that closes the network, see
-    mask_metric, 0 for none. Of momentum alone: queue, temperature, momentum.
+    For distillation only: views: number of masked views painted of each face. alignments: of the
+    views, in turn. plain: share of unmasked chips. identity, rivals, sharpness, relations: see
+    losses.distillation_loss. blend: the weights tested and kept are initial + blend * (trained -
+    initial). metric: ridge of the map multiplied into the last layer, see mask_metric, 0 for none.
+    For momentum only: queue, temperature, momentum: see momentum_contrast.MomentumContrast.
     """
 
     datasets: tuple[str, ...]
@@ -71,6 +71,7 @@ class Recipe(NamedTuple):
     identity: float = 0.0
     rivals: float = 0.0
     sharpness: float = 15.0
+    relations: float = 0.0
     blend: float = 1.0
     metric: float = 0.0
     queue: int = 4096
@@ -78,7 +79,7 @@ class Recipe(NamedTuple):
     momentum: float = 0.999
 
 
-# [3] which four datasets: unknown; these are the papers' with several pictures a person.
+# [3] Which four datasets is unknown; these are the papers' with several pictures per person.
 _FOUR = ("celeba", "fei_face_original", "georgia_tech", "sof_original")
 
 _SIAMESE = Recipe(
@@ -103,8 +104,8 @@ RECIPES = {
     "FT3": _SIAMESE._replace(init="CP1", hard=0.5, learning_rate=1e-5, steps=50_000),
     "VGG19": _BASELINE._replace(network="vgg19", init="imagenet"),
     "MobileNet": _BASELINE._replace(network="mobilenet_v2", init="imagenet"),
-    "SENET": _BASELINE._replace(network="senet50"),  # [7] begin with --init VGGFace2's weights
-    "VGG16": _BASELINE._replace(network="vgg16"),  # [7] likewise VGGFace's
+    "SENET": _BASELINE._replace(network="senet50"),  # [7] start from VGGFace2's weights by --init
+    "VGG16": _BASELINE._replace(network="vgg16"),  # [7] likewise from VGGFace's
     "moco": _SIAMESE._replace(
         datasets=("celeba",),
         loss="momentum",
@@ -145,20 +146,20 @@ RECIPES = {
 
 
 def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
-    """Return a recipe with some fields set by text.
+    """Return a recipe with some fields changed.
 
     Args:
-        recipe: to begin with.
-        settings: "field=value"; a tuple's values are separated by commas; fields of the
-            augmentation are "augmentation.field=value".
+        recipe: to change.
+        settings: each "field=value", or "augmentation.field=value" for a field of the augmentation;
+            the values of a tuple are separated by commas.
 
     Raises:
-        UserError: no such field, a value of another kind, or a field that the recipe does not use.
+        UserError: there is no such field, its value is invalid, or the recipe does not use it.
     """
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals:
-            raise UserError(f"expected field=value; {setting!r} came")
+            raise UserError(f"expected field=value; got {setting!r}")
         if name.startswith("augmentation."):
             part = name.removeprefix("augmentation.")
             augmentation = _set(recipe.augmentation, part, text, name)
@@ -170,7 +171,7 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
         field, users = _USED_BY.get(name, ("loss", LOSSES))
         if getattr(recipe, field) not in users:
             raise UserError(
-                f"{name} is used where {field} is {' or '.join(users)}; here it is "
+                f"{name} is only used if {field} is {' or '.join(users)}; here it is "
                 f"{getattr(recipe, field)}"
             )
     return recipe
@@ -179,7 +180,8 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
 _PAIRS = ("logit", "contrastive")
 _USED_BY = {
     **dict.fromkeys(
-        ("views", "alignments", "plain", "identity", "rivals", "sharpness", "blend", "metric"),
+        ("views", "alignments", "plain", "identity", "rivals", "sharpness", "relations", "blend")
+        + ("metric",),
         ("loss", ("distillation",)),
     ),
     **dict.fromkeys(("queue", "temperature", "momentum"), ("loss", ("momentum",))),
@@ -189,7 +191,8 @@ _USED_BY = {
     "frozen": ("network", ("dlib",)),
     "warm_up": ("schedule", ("cosine",)),
 }
-"""The field whose value decides whether another is used, and its values that do."""
+"""For a field that not every recipe uses: the field that decides, and its values for which it is
+used."""
 
 
 _CHOICES = {
@@ -207,59 +210,67 @@ _POSITIVE = ("learning_rate", "batch", "steps", "epoch_steps", "queue", "tempera
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse a recipe with a value that means nothing.
+    """Refuse a recipe with an invalid value.
 
     Raises:
-        UserError: the field, what was expected and what came.
+        UserError: a value is invalid; the message names the field and what was expected.
     """
     for name, value in (recipe._asdict() | recipe.augmentation._asdict()).items():
         if name in _CHOICES:
-            known = _CHOICES[name]
-            values = value if isinstance(value, tuple) else (value,)
-            if not values or not set(values) <= set(known):
-                kind = "some" if isinstance(value, tuple) else "one"
-                raise UserError(
-                    f"expected {name} to be {kind} of {', '.join(known)}; "
-                    f"{','.join(values) or 'nothing'} came"
-                )
+            _check_choice(name, value)
         elif isinstance(value, int | float):
-            if name in _SHARES:
-                expected, holds = "from 0 to 1", 0 <= value <= 1
-            elif name in _POSITIVE:
-                expected, holds = "above 0", 0 < value < math.inf
-            else:
-                expected, holds = "0 or more", 0 <= value < math.inf
-            if not holds:
-                raise UserError(f"expected {name} to be {expected}; {value} came")
+            _check_number(name, value)
     most = DLIB_STAGES if recipe.network == "dlib" else 0
     if recipe.frozen > most:
         raise UserError(
             f"expected frozen to be at most {most} for the network {recipe.network}; "
-            f"{recipe.frozen} came"
+            f"got {recipe.frozen}"
         )
     if recipe.loss == "distillation" and not recipe.views and recipe.plain < 1:
-        raise UserError("expected at least 1 of the views that distillation trains on; 0 came")
+        raise UserError("expected at least 1 of the views that distillation trains on; got 0")
     if recipe.metric and not (recipe.views and recipe.loss == "distillation"):
         raise UserError(
-            f"expected metric to be 0 without distillation and its views; {recipe.metric} came"
+            f"expected metric to be 0 without distillation and its views; got {recipe.metric}"
         )
+
+
+def _check_choice(name: str, value: str | tuple[str, ...]) -> None:
+    known = _CHOICES[name]
+    values = value if isinstance(value, tuple) else (value,)
+    if not values or not set(values) <= set(known):
+        kind = "some" if isinstance(value, tuple) else "one"
+        raise UserError(
+            f"expected {name} to be {kind} of {', '.join(known)}; "
+            f"got {','.join(values) or 'nothing'}"
+        )
+
+
+def _check_number(name: str, value: float) -> None:
+    if name in _SHARES:
+        expected, holds = "from 0 to 1", 0 <= value <= 1
+    elif name in _POSITIVE:
+        expected, holds = "above 0", 0 < value < math.inf
+    else:
+        expected, holds = "0 or more", 0 <= value < math.inf
+    if not holds:
+        raise UserError(f"expected {name} to be {expected}; got {value}")
 
 
 def _set(record, name: str, text: str, shown: str):
     kinds = get_type_hints(type(record))
     if name not in kinds or name == "augmentation":
         known = ", ".join(kind for kind in kinds if kind != "augmentation")
-        raise UserError(f"expected a field of {known}; {shown!r} came")
+        raise UserError(f"expected one of the fields {known}; got {shown!r}")
     kind = kinds[name]
     try:
         value = tuple(filter(None, text.split(","))) if get_args(kind) else kind(text)
     except ValueError:
-        raise UserError(f"expected {shown} to be {kind.__name__}; {text!r} came") from None
+        raise UserError(f"expected {shown} to be {kind.__name__}; got {text!r}") from None
     return record._replace(**{name: value})
 
 
 def table() -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of what the recipes are, for the README."""
+    """Return header and rows of the README's table of recipes."""
     header = ["recipe", "network", "trained on [3]", "first weights [4]", "loss", "optimiser [5]"]
     header += ["batch [5]", "steps [4]", "hard pairs [6]"]
     rows = []

@@ -1,8 +1,8 @@
-"""Views painted ahead: every face's plain chip and some masked ones, in one file mapped to memory.
+"""Views painted ahead: each face's plain chip and some masked ones, in one memory-mapped file.
 
-Painting cloth and predicting landmarks cost more than a training step spends on a picture, so the
-views that the dlib network trains on are made once, in all processes, and kept under a key of all
-that decides them. The loader then only picks, mirrors and moves.
+Painting cloth and predicting landmarks takes longer than training on a picture. So the views that
+the dlib network trains on are made once, by several processes, and stored under a key of everything
+that decides them. Making a batch then only takes picking and varying chips.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from mask_utils.seeding import picture_generator
 from training.augmentation import Augmentation, paint_random_mask
 from training.faces import TrainingError, TrainingFace, add_faces
 
-_FORMAT = "2"  # raise it when the same key would stand for other pixels
-_CHUNK = 16  # faces a process takes at a time
+_FORMAT = "2"  # raise it when the same key would give other pixels
+_CHUNK = 16  # faces that a process takes at a time
 
 
 class Bank(NamedTuple):
@@ -48,16 +48,16 @@ def build_bank(
     seed: int,
     jobs: int = -1,
 ) -> Bank:
-    """Paint masked views of faces, or find them painted before.
+    """Paint masked views of faces, or load those painted earlier.
 
     Args:
-        faces: of training_faces.read_faces.
+        faces: from training.faces.read_faces.
         augmentation: looks of the masks; the other changes are made later, by `vary`.
-        views: masked views of each face.
-        alignments: of the views in turn, see alignment.known_face_chip.
-        folder: where the file is kept, about 68 kB a chip.
-        seed: decides, with each picture's place, what is painted.
-        jobs: processes, -1 for one each core.
+        views: number of masked views of each face.
+        alignments: of the views in turn, see face_models.alignment.known_face_chip.
+        folder: where the file is stored; it takes about 68 kB per chip.
+        seed: of the masks, together with each picture's place.
+        jobs: number of processes, -1 for one per core.
 
     Returns:
         The bank, in the order of the faces.
@@ -86,19 +86,19 @@ def build_bank(
         chips = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as problem:
         raise TrainingError(
-            f"{path}: expected painted views; it is damaged ({problem}); delete it and they are "
-            "painted again"
+            f"{path}: expected painted views; the file is damaged ({problem}); delete it to paint "
+            "them again"
         ) from None
     return Bank(chips, chips[:, 0, ::15, ::15].any(axis=(1, 2, 3)))
 
 
 def plain_alignment(alignments: Sequence[str]) -> str:
-    """Return how unmasked faces are aligned beside masked views: as found, where those are."""
+    """Return the alignment of unmasked faces: "found" if masked views use it too, else "A"."""
     return "found" if "found" in alignments else "A"
 
 
 def _key(faces, augmentation, views, alignments, seed) -> str:
-    # Only what is painted: the other changes are made by the loader.
+    # Only what is painted: the other changes are made when batches are.
     painted = tuple(augmentation)[:4]
     settings = (_FORMAT, detector_name(YUNET), painted)
     digest = hashlib.sha256(repr((*settings, views, tuple(alignments), seed)).encode())
@@ -118,7 +118,7 @@ def _paint(
         try:
             picture = read_picture(face.path)
         except PictureError:
-            continue  # black: Bank.usable says so, and the training names the picture
+            continue  # stays black, so Bank.usable is False
         row[0] = known_face_chip(picture, face.face, plain_alignment(alignments))
         generator = picture_generator(seed, face.place)
         for view in range(views):

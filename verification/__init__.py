@@ -1,1 +1,1 @@
-"""Vectors and lists of pairs -> scores, error rates and curves; imports no network."""
+"""Verification: lists of pairs, scores, error rates and curves; imports no network."""

@@ -1,6 +1,6 @@
 """Figures from score files: ROC, DET, error rates against threshold, score histograms.
 
-Each function draws into a new matplotlib figure and returns it; the arrays come from metrics.py.
+Each function returns a new matplotlib figure; metrics.py computes what it draws.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,17 +25,17 @@ def _label(name: str, eer: metrics.EqualErrorRate, remark: str = "") -> str:
 
 
 def _styled(scores: Scores):
-    """Name, scores, colour and line of each curve; with every round of colours other lines."""
+    """Yield name, scores, colour and line of each curve; no two have the same colour and line."""
     most = len(PALETTE) * len(LINES)
     if len(scores) > most:
-        raise ValueError(f"at most {most} curves can be told apart, {len(scores)} came")
+        raise ValueError(f"expected at most {most} curves to tell apart; got {len(scores)}")
     for at, (name, pair) in enumerate(scores.items()):
         line = LINES[(at + at // len(PALETTE)) % len(LINES)]
         yield name, pair, PALETTE[at % len(PALETTE)], line
 
 
 def draw_roc(scores: Scores, title: str) -> Figure:
-    """ROC curves on a logarithmic FMR axis, the EER of each marked by a dot.
+    """Draw ROC curves on a logarithmic FMR axis, with a dot at the EER of each.
 
     Args: scores by the name that the legend shows; title.
     Returns: the figure.
@@ -76,10 +76,10 @@ _ARROW = {"arrowstyle": "-", "color": "0.6"}
 
 
 def draw_det(scores: Scores, title: str) -> Figure:
-    """DET curves on normal-deviate axes, the EER of each marked by a dot.
+    """Draw DET curves on normal-deviate axes, with a dot at the EER of each.
 
     Args: scores by the name that the legend shows; title.
-    Returns: the figure. Sets that are separated completely have no curve and stand in the legend.
+    Returns: the figure. Scores that are separated completely have no curve, only a legend entry.
     """
     figure = Figure(figsize=(11, 6), layout="constrained")
     axes = figure.add_subplot()
@@ -116,10 +116,10 @@ def draw_det(scores: Scores, title: str) -> Figure:
 
 
 def draw_error_rates(scores: Scores, title: str, logit: Collection[str] = ()) -> Figure:
-    """FMR (FAR) and FNMR (FRR) against the threshold, one panel per model, the EER marked.
+    """Draw FMR (FAR) and FNMR (FRR) against the threshold, one panel per model, with its EER.
 
-    Args: scores by the name above each panel; title; names whose threshold gets a logit axis,
-        because their scores crowd at 0 and 1 as those of a sigmoid do.
+    Args: scores by the name above each panel; title; names of the panels with a logit axis, for
+        scores that crowd at 0 and 1, as those of a sigmoid do.
     Returns: the figure.
     """
     figure = Figure(figsize=(3.6 * len(scores), 3.9), layout="constrained")
@@ -152,7 +152,7 @@ def draw_error_rates(scores: Scores, title: str, logit: Collection[str] = ()) ->
 
 
 def draw_histograms(scores: Scores, title: str, bins: int = 40) -> Figure:
-    """Histograms of impostor and genuine scores, one panel per name, threshold of the EER marked.
+    """Draw histograms of impostor and genuine scores, one panel per name, with the EER's threshold.
 
     Args: scores by the name above each panel; title; number of bins over all scores.
     Returns: the figure.

@@ -1,7 +1,7 @@
 """Error rates of a verification system: the papers' grid protocol and the exact one, side by side.
 
-Everywhere: `negatives` (impostor scores) come before `positives` (genuine scores), a higher score
-means more alike, and a rate is a fraction in [0, 1]. Only NumPy is imported.
+Throughout, `negatives` (impostor scores) come before `positives` (genuine scores), a higher score
+means more alike, and a rate is a fraction in [0, 1]. Importing this module loads only NumPy.
 
 Exact protocol: every distinct score is a threshold, and so is one value just above the highest
 score; a comparison matches iff score >= threshold. Equal scores therefore always fall on the same
@@ -19,7 +19,7 @@ IMPOSTORS_FOR_FMR1000 = 3000
 
 
 class ScoreError(ValueError):
-    """Scores no error rate can be computed from; the message says which and why."""
+    """No error rate can be computed from the scores; the message says why."""
 
 
 class Curves(NamedTuple):
@@ -45,7 +45,7 @@ class EqualErrorRate(NamedTuple):
 
 
 class Interval(NamedTuple):
-    """A confidence interval of a rate and how it was made."""
+    """A confidence interval of a rate, and the method that gave it."""
 
     low: float
     high: float
@@ -53,7 +53,7 @@ class Interval(NamedTuple):
 
 
 class FailureToAcquire(NamedTuple):
-    """Failures to acquire: comparisons that never got a score because a sample was unusable."""
+    """Numbers of comparisons that never got a score because a sample could not be acquired."""
 
     negatives: int
     positives: int
@@ -63,7 +63,7 @@ NO_FAILURES = FailureToAcquire(0, 0)
 
 
 def check_scores(negatives, positives) -> tuple[np.ndarray, np.ndarray]:
-    """Sort both sets of scores, refusing what has no error rate.
+    """Sort both sets of scores; refuse those that have no error rate.
 
     Args: two one-dimensional sequences of real numbers, one score per comparison.
     Returns: two float64 arrays in ascending order.
@@ -75,17 +75,17 @@ def check_scores(negatives, positives) -> tuple[np.ndarray, np.ndarray]:
     for name, scores in (("impostor", negatives), ("genuine", positives)):
         array = np.asarray(scores)
         if array.dtype.kind not in "fiu":
-            raise ScoreError(f"{name} scores: real numbers expected, {array.dtype} came")
+            raise ScoreError(f"{name} scores: expected real numbers; got {array.dtype}")
         array = np.sort(array.astype(np.float64, copy=False), axis=None)
         if np.ndim(scores) != 1:
-            raise ScoreError(f"{name} scores: one dimension expected, {np.ndim(scores)} came")
+            raise ScoreError(f"{name} scores: expected one dimension; got {np.ndim(scores)}")
         if array.size == 0:
             raise ScoreError(f"no {name} scores: both classes are needed for an error rate")
         # NaN sorts last, infinities to the ends.
         if np.isnan(array[-1]):
             raise ScoreError(f"{name} scores: {int(np.isnan(array).sum())} of them are NaN")
         if not np.isfinite(array[[0, -1]]).all():
-            raise ScoreError(f"{name} scores: an infinite one came; finite numbers expected")
+            raise ScoreError(f"{name} scores: expected finite numbers; got an infinite one")
         checked.append(array)
     return checked[0], checked[1]
 
@@ -95,7 +95,7 @@ def error_curves(negatives, positives) -> Curves:
 
     Args: impostor scores, genuine scores.
     Returns: Curves with ascending thresholds; FMR falls from 1 to 0, FNMR rises from 0 to 1.
-    Raises: ScoreError as check_scores.
+    Raises: ScoreError, see check_scores.
     """
     negatives, positives = check_scores(negatives, positives)
     thresholds = np.unique(np.concatenate([negatives, positives]))
@@ -111,7 +111,7 @@ def grid_curves(negatives, positives, points: int = GRID_POINTS) -> Curves:
 
     Args: impostor scores, genuine scores, number of grid points (published: 50).
     Returns: Curves with descending thresholds, match iff score > threshold.
-    Raises: ScoreError as check_scores.
+    Raises: ScoreError, see check_scores.
     """
     negatives, positives = check_scores(negatives, positives)
     thresholds = np.linspace(1, 0, points)
@@ -138,7 +138,7 @@ def grid_error_rates(negatives, positives) -> dict[str, float]:
 
     Args: impostor scores, genuine scores.
     Returns: EER, FNMR100, FNMR1000, FNMR0.
-    Raises: ScoreError as check_scores.
+    Raises: ScoreError, see check_scores.
     """
     curves = grid_curves(negatives, positives)
     return {
@@ -162,19 +162,19 @@ def _fnmr(positives: np.ndarray, threshold: float, failures: FailureToAcquire) -
 def equal_error_rate(
     negatives, positives, failures: FailureToAcquire = NO_FAILURES
 ) -> EqualErrorRate:
-    """EER with its interval, after FVC2000, with another choice where the rates are equal.
+    """EER with its interval, after FVC2000 except where both rates are equal at a threshold.
 
-    t2 = first threshold with FMR < FNMR (in FVC2000: FMR <= FNMR), t1 = the last one before it,
-    where FMR >= FNMR; the one of the two with the smaller FMR + FNMR gives the interval, and its
-    midpoint is the EER. Where both rates are equal at some threshold, that one is t1; t2, one step
-    past it, is taken if its sum is smaller (CP1 on the in-house pairs: .0188 there, .0250 where the
-    rates are equal). This takes a side: swapping the two sets and negating them may then give
-    another figure. `nearest`, the mean at the smallest |FMR - FNMR|, takes none and stands beside.
+    t2 is the first threshold with FMR < FNMR (in FVC2000: FMR <= FNMR), and t1 the last one before
+    it, where FMR >= FNMR. The one with the smaller FMR + FNMR gives the interval, whose midpoint is
+    the EER. If both rates are equal at a threshold, that is t1; t2, the next one, is still taken if
+    its sum is smaller (CP1 on the in-house pairs: .0188 at t2, .0250 at t1). Such an EER depends on
+    which set is which: swapping and negating the sets may change it. `nearest`, the mean at the
+    smallest |FMR - FNMR|, does not change.
 
     Args: impostor scores, genuine scores, failures counted as non-matches (none by default:
         completed comparisons only).
     Returns: EqualErrorRate.
-    Raises: ScoreError as check_scores.
+    Raises: ScoreError, see check_scores.
     """
     negatives, positives = check_scores(negatives, positives)
 
@@ -201,9 +201,9 @@ def equal_error_rate(
         for scores in (negatives, positives)
         if (at := int(np.searchsorted(scores, t2, side="left"))) > 0
     ]
-    # With failures counted the curves may have crossed before the lowest score: then only t2.
+    # With failures, the curves may have crossed below the lowest score; then there is only t2.
     candidates = [max(before), t2] if before else [t2]
-    # Rounded, so that the last bit of a quotient does not decide between equals: t1 wins those.
+    # Rounded, so that the last bit of a quotient does not decide a tie, which t1 wins.
     interval = min(candidates, key=lambda t: round(sum(rates(t)), 12))
     nearest = min(candidates, key=lambda t: round(abs(np.subtract(*rates(t))), 12))
     low, high = sorted(rates(interval))
@@ -219,14 +219,14 @@ def fnmr_at_fmr(
 
     Args: impostor scores, genuine scores, highest FMR allowed, failures counted as non-matches.
     Returns: the FNMR.
-    Raises: ScoreError as check_scores, or for a limit outside [0, 1].
+    Raises: ScoreError, see check_scores; also for a limit outside [0, 1].
     """
     if not 0 <= limit <= 1:
-        raise ScoreError(f"an FMR limit within [0, 1] expected, {limit} came")
+        raise ScoreError(f"expected an FMR limit within [0, 1]; got {limit}")
     negatives, positives = check_scores(negatives, positives)
     attempts = negatives.size + failures.negatives
     allowed = int(limit * attempts)
-    # limit * attempts may fall just short of a whole number (.07 * 100 = 7.000000000000001, ...).
+    # limit * attempts may fall just short of a whole number (.29 * 100 = 28.999999999999996).
     if (allowed + 1) / attempts <= limit:
         allowed += 1
     if allowed >= negatives.size:
@@ -241,8 +241,8 @@ def zero_fnmr(negatives, positives) -> float:
     """Lowest FMR at which no genuine comparison fails (ZeroFNMR).
 
     Args: impostor scores, genuine scores.
-    Returns: the FMR at the lowest genuine score as threshold.
-    Raises: ScoreError as check_scores.
+    Returns: the FMR with the lowest genuine score as threshold.
+    Raises: ScoreError, see check_scores.
     """
     negatives, positives = check_scores(negatives, positives)
     return _fmr(negatives, positives[0], NO_FAILURES)
@@ -256,7 +256,7 @@ def exact_error_rates(
     Args: impostor scores, genuine scores, failures counted as non-matches.
     Returns: EER, EER_low, EER_high, nearest (mean at the smallest |FMR - FNMR|), FMR100, FMR1000,
         ZeroFMR.
-    Raises: ScoreError as check_scores.
+    Raises: ScoreError, see check_scores.
     """
     negatives, positives = check_scores(negatives, positives)
     eer = equal_error_rate(negatives, positives, failures)
@@ -286,16 +286,17 @@ def det_points(negatives, positives) -> tuple[np.ndarray, np.ndarray]:
 def clopper_pearson(errors: int, trials: int, confidence: float = 0.95) -> Interval:
     """Exact binomial interval of a rate.
 
-    Zero errors give the one-sided bound 1 - (1 - confidence)^(1/trials), about 3/trials at 95 %
-    (rule of 3), and no failed trial less than all gives its mirror image; otherwise two-sided.
+    With no error, the interval is one-sided: its upper bound is 1 - (1 - confidence)^(1/trials),
+    about 3/trials at 95 % (rule of 3). With an error in every trial it is the mirror image of that.
+    In all other cases it is two-sided.
 
-    Args: errors counted, trials, confidence in (0, 1).
+    Args: number of errors, number of trials, confidence in (0, 1).
     Returns: Interval.
     Raises: ScoreError unless 0 <= errors <= trials and trials >= 1.
     Source: Clopper and Pearson 1934; ISO/IEC 19795-1.
     """
     if trials < 1 or not 0 <= errors <= trials:
-        raise ScoreError(f"0 <= errors <= trials expected, {errors} of {trials} came")
+        raise ScoreError(f"expected 0 <= errors <= trials >= 1; got {errors} of {trials}")
     bound = (1 - confidence) ** (1 / trials)
     if errors == 0:
         return Interval(0.0, 1 - bound, "Clopper-Pearson, one-sided")
@@ -312,9 +313,9 @@ def clopper_pearson(errors: int, trials: int, confidence: float = 0.95) -> Inter
 def subject_weights(subjects, replicates: int, seed: int) -> np.ndarray:
     """How often each comparison counts in each replicate of a subsets bootstrap over subjects.
 
-    Subjects are drawn with replacement; all comparisons whose reference is of a drawn subject come
-    along, genuine and impostor alike. That keeps the dependence between comparisons of one person,
-    which a bootstrap over comparisons would ignore.
+    Subjects are drawn with replacement, each with all comparisons whose reference shows them,
+    genuine and impostor. This keeps the dependence between comparisons of one person, which a
+    bootstrap over comparisons would ignore.
 
     Args: reference subject of each comparison, length N; number of replicates; seed.
     Returns: (replicates, N) int32 counts.
@@ -337,7 +338,7 @@ def bootstrap_error_rates(
         from subject_weights, protocol "exact" or "paper".
     Returns: for "exact" EER, FMR100, FMR1000, ZeroFMR, for "paper" EER, FNMR100, FNMR1000, FNMR0;
         each (R,) float64, NaN in replicates that drew no comparison of one class.
-    Raises: ScoreError as check_scores.
+    Raises: ScoreError, see check_scores.
     """
     check_scores(negatives, positives)
     if protocol == "exact":
@@ -348,7 +349,7 @@ def bootstrap_error_rates(
         thresholds = np.linspace(1, 0, GRID_POINTS)[::-1]
         side = "right"
     else:
-        raise ScoreError(f"protocol exact or paper expected, {protocol!r} came")
+        raise ScoreError(f"expected the protocol exact or paper; got {protocol!r}")
 
     def rejected(scores, weights):
         """Share of the comparisons of each replicate that do not match, at each threshold."""
@@ -364,7 +365,7 @@ def bootstrap_error_rates(
     empty = np.isnan(fmr[:, 0]) | np.isnan(fnmr[:, 0])
     rows = np.arange(fmr.shape[0])
     if protocol == "exact":
-        # 1 - count/total carries rounding noise, so equality is tested with room for it.
+        # 1 - count/total is rounded, so equality is tested with a tolerance.
         t2 = np.argmax(fmr < fnmr - 1e-12, axis=1)
         t1 = np.maximum(t2 - 1, 0)
         total = (fmr + fnmr).round(12)

@@ -1,8 +1,8 @@
-"""Masked datasets -> lists of comparisons: who is compared with whom, and with which mask.
+"""Lists of comparisons from masked datasets: who is compared with whom, and who wears a mask.
 
-A list is two files in the published format: evaluation_<dataset>.txt with every comparison that
-the protocol asks for, and landmark_evaluation_input_<dataset>.txt with those that can be made,
-because every picture in them exists (a mask needs a face that was found).
+A list consists of two files in the published format: evaluation_<dataset>.txt with every comparison
+that the protocol asks for, and landmark_evaluation_input_<dataset>.txt with those whose pictures
+all exist (a picture has a masked copy only if a face was found in it).
 """
 
 import re
@@ -17,7 +17,7 @@ from mask_utils.seeding import picture_generator
 from reproduction.published import Pair, same_photograph
 
 MASK_SIDES = ("neither", "reference", "probe", "both")
-"""Which side of LFW's official pairs wears a mask."""
+"""Which sides of LFW's official pairs wear a mask."""
 
 
 class PairError(UserError):
@@ -27,8 +27,9 @@ class PairError(UserError):
 class People(NamedTuple):
     """The pictures of a dataset by identity; paths start from the dataset's folder.
 
-    unmasked: all pictures. masked: the mask of each unmasked picture that has one; where masks are
-    real, pictures of their own. without_mask: how many pictures have none.
+    unmasked, masked: pictures of each person without and with a mask; if masks were painted, those
+    at the same index are one photograph. without_mask: number of pictures left out: those without a
+    masked copy, or, if masks are real, those of people who lack pictures of one kind.
     """
 
     unmasked: Mapping[str, Sequence[str]]
@@ -45,23 +46,23 @@ class Comparison(NamedTuple):
 
 
 def read_people(masked_folder: Path, dataset: str) -> People:
-    """Read the pictures of a generated dataset from its folder's manifest.
+    """Read the pictures of a masked dataset from the manifest of its folder.
 
     Args:
-        masked_folder: what generate_mask_to_datasets.py wrote.
+        masked_folder: folder that generate_mask_to_datasets.py wrote.
         dataset: name of the dataset in it.
 
     Returns:
-        Pictures that have a mask, unmasked and masked at the same place of their lists; pictures
-        without a mask are counted only.
+        Pictures that have a masked copy; the others are only counted.
 
     Raises:
-        PairError: no manifest, or no masked picture of that dataset in it.
+        PairError: there is no manifest, it lists no masked picture of that dataset, or the dataset
+            is unlabelled.
     """
     path = masked_folder / "manifest.csv"
     if not path.is_file():
         raise PairError(
-            f"expected {path}, which generate_mask_to_datasets.py writes; it is not there"
+            f"expected {path}, which generate_mask_to_datasets.py writes; it does not exist"
         )
     manifest = open_manifest(path)
     unmasked, masked, without = {}, {}, 0
@@ -77,7 +78,7 @@ def read_people(masked_folder: Path, dataset: str) -> People:
     if not masked:
         raise PairError(f"expected masked pictures of {dataset} in {path}; there are none")
     if "" in masked:
-        raise PairError(f"expected a dataset of people; the pictures of {dataset} name nobody")
+        raise PairError(f"expected a dataset with labels; the pictures of {dataset} are unlabelled")
     return People(unmasked, masked, without)
 
 
@@ -92,18 +93,18 @@ def read_real_mask_people(folder: Path) -> People:
     """Read a dataset with real masks: RMFD's layout, or the in-house one.
 
     Args:
-        folder: <person>/a_b_N.jpg (masked) and <person>/a_b_<person>_NNNN.jpg (not), or
+        folder: <person>/a_b_N.jpg (masked) and <person>/a_b_<person>_NNNN.jpg (unmasked), or
             mask/<person>.jpg and no_mask/<person>.jpg.
 
     Returns:
-        People who have pictures of both kinds; those who lack one are counted as without_mask.
+        People who have pictures of both kinds; pictures of the others are only counted.
 
     Raises:
-        PairError: nobody in the folder has both.
+        PairError: fewer than two people in the folder have both.
     """
     unmasked, masked = {}, {}
     if not folder.is_dir():
-        raise PairError(f"expected a folder of people with real masks; {folder} is not there")
+        raise PairError(f"expected a folder of people with real masks; {folder} does not exist")
     for path in sorted(folder.glob("*/*.jp*g")) + sorted(folder.glob("*/*.png")):
         if path.parent.name in ("mask", "no_mask"):
             person, is_masked = path.stem, path.parent.name == "mask"
@@ -115,7 +116,7 @@ def read_real_mask_people(folder: Path) -> People:
     if len(both) < 2:
         raise PairError(
             f"expected at least two people with masked and unmasked pictures in {folder}; "
-            f"{len(both)} came"
+            f"got {len(both)}"
         )
     lone = sum(len(both_kinds[p]) for both_kinds in (unmasked, masked) for p in both_kinds) - sum(
         len(unmasked[p]) + len(masked[p]) for p in both
@@ -126,13 +127,13 @@ def read_real_mask_people(folder: Path) -> People:
 def published_pairs(people: People, seed: int) -> list[Comparison]:
     """Pair every picture as the published lists do.
 
-    Four rows a picture: unmasked against a masked picture of the same person, masked against an
-    unmasked one, and the same two against another person. A person of one picture is compared with
-    the masked copy of that picture and, masked, with one other person: two rows.
+    Four comparisons per picture: unmasked against a masked picture of the same person, masked
+    against an unmasked one, and the same two against another person. A person with one picture has
+    two comparisons: the picture against its masked copy, and that copy against another person.
 
     Args:
         people: pictures with painted masks; see read_people.
-        seed: decides, with each picture's path, who is drawn.
+        seed: of the random draws, together with each picture's path.
 
     Returns:
         Comparisons in the order of people and pictures, genuine and impostor in equal number.
@@ -171,8 +172,8 @@ def published_pairs(people: People, seed: int) -> list[Comparison]:
 def all_identities_pairs(people: People, seed: int) -> list[Comparison]:
     """One unmasked reference, one masked genuine and one masked impostor probe per identity.
 
-    Args and Raises: see published_pairs. A person of one picture is compared with the masked copy
-    of it.
+    Args and Raises: see published_pairs. A person with one picture is compared with its masked
+    copy.
 
     Source: DICTA2021, results on all identities.
     """
@@ -191,14 +192,17 @@ def all_identities_pairs(people: People, seed: int) -> list[Comparison]:
 
 
 def real_mask_pairs(people: People, seed: int) -> list[Comparison]:
-    """Pair every really masked picture with an unmasked one of the same and of another person.
+    """Pair every picture with a real mask with an unmasked one of the same and of another person.
 
     Args:
         people: see read_real_mask_people.
-        seed: decides, with each picture's path, who is drawn.
+        seed: of the random draws, together with each picture's path.
 
     Returns:
-        Two comparisons a masked picture, reference unmasked, probe masked.
+        Two comparisons per masked picture; references are unmasked, probes masked.
+
+    Raises:
+        PairError: fewer than two people.
     """
     names = _at_least_two(people)
     comparisons = []
@@ -217,17 +221,17 @@ def official_lfw_pairs(path: Path, people: People, masks: str) -> list[Compariso
     """Read LFW's official pairs and put masks on one, both or neither side.
 
     Args:
-        path: LFW's pairs file: a head line of numbers, then "name i j" (same person) or
+        path: LFW's pairs file: a header of numbers, then "name i j" (same person) or
             "name i other j", separated by tabs or spaces.
         people: see read_people.
         masks: one of MASK_SIDES.
 
     Returns:
-        All pairs of the file in its order; one is not possible where a picture it needs, masked or
-        not, is not in the dataset.
+        All pairs of the file, in order; those are not possible whose pictures, masked or not, are
+        not in the dataset.
 
     Raises:
-        PairError: the file is missing or a line is malformed (its number is named).
+        PairError: the file is missing or a line is malformed; the message gives its number.
 
     Source: LFW, view 2.
     """
@@ -247,7 +251,7 @@ def official_lfw_pairs(path: Path, people: People, masks: str) -> list[Compariso
             fields = [fields[0], fields[1], fields[0], fields[2]]
         if len(fields) != 4 or not (fields[1].isdecimal() and fields[3].isdecimal()):
             raise PairError(
-                f"{path}, line {number}: expected 'name i j' or 'name i other j'; {line!r} came"
+                f"{path}, line {number}: expected 'name i j' or 'name i other j'; got {line!r}"
             )
         covered = [masks in ("reference", "both"), masks in ("probe", "both")]
         places = [
@@ -266,7 +270,7 @@ def without_same_photographs(comparisons: Iterable[Comparison]) -> list[Comparis
 
 
 def without_repeats(comparisons: Iterable[Comparison]) -> list[Comparison]:
-    """Leave out all but the first of comparisons of the same pair: labels are looked up by pair."""
+    """Leave out pairs that occurred before, since labels are looked up by pair."""
     first: dict[Pair, Comparison] = {}
     for item in comparisons:
         first.setdefault(item.pair, item)
@@ -274,22 +278,22 @@ def without_repeats(comparisons: Iterable[Comparison]) -> list[Comparison]:
 
 
 def write_pairs(comparisons: Sequence[Comparison], folder: Path, dataset: str) -> None:
-    """Write the two lists of a dataset: <folder>/<dataset>/evaluation_<dataset>.txt and its twin.
+    """Write the two lists of a dataset into <folder>/<dataset>; see the module's docstring.
 
     Raises:
-        PairError: a path holds a space, or a pair comes twice, which the published format cannot
-            hold.
+        PairError: a path contains a space or a pair occurs twice; the published format allows
+            neither.
     """
     seen = set()
     for item in comparisons:
         if item.pair in seen:
-            raise PairError(f"expected every pair once; {' '.join(item.pair)} comes twice")
+            raise PairError(f"expected every pair once; {' '.join(item.pair)} occurs twice")
         seen.add(item.pair)
         for place in item.pair[:2]:
             if any(letter.isspace() for letter in place):
                 raise PairError(
-                    f"expected paths without spaces, which separate the list's fields; {place!r} "
-                    "came: rename the folder or file"
+                    "expected paths without spaces, which separate the list's fields; got "
+                    f"{place!r}; rename the folder or file"
                 )
     every = "".join(" ".join((*item.pair, str(item.label))) + "\n" for item in comparisons)
     possible = "".join(" ".join(item.pair) + "\n" for item in comparisons if item.possible)
@@ -300,12 +304,12 @@ def write_pairs(comparisons: Sequence[Comparison], folder: Path, dataset: str) -
 def _at_least_two(people: People) -> list[str]:
     names = sorted(people.masked)
     if len(names) < 2:
-        raise PairError(f"expected at least two people, to have impostors; {len(names)} came")
+        raise PairError(f"expected at least two people, to have impostors; got {len(names)}")
     return names
 
 
 def _of_another(pictures: Mapping[str, Sequence[str]], names: list[str], own: int, draw) -> str:
-    """A picture of another person than names[own]: the person is drawn first, then the picture."""
+    """Draw a picture of a person other than names[own]: first the person, then the picture."""
     place = int(draw.integers(len(names) - 1))
     other = names[place + (place >= own)]
     return pictures[other][draw.integers(len(pictures[other]))]

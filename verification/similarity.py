@@ -1,4 +1,4 @@
-"""Vectors of two pictures -> how alike they are; higher = more alike."""
+"""Similarity of two pictures, from their vectors; higher = more alike."""
 
 from collections.abc import Callable
 
@@ -15,12 +15,25 @@ def distance_similarity(references: np.ndarray, probes: np.ndarray) -> np.ndarra
         float64 (pairs,), in (0, 1], higher = more alike.
 
     Raises:
-        ValueError: unlike shapes.
+        ValueError: the shapes differ.
 
     Source: published script verification/model.py (2048-d features; 512-d as a variant).
     """
     difference = _difference(references, probes)
     return 1 / (1 + np.sqrt(np.einsum("ij,ij->i", difference, difference, dtype=np.float64)))
+
+
+def cosine_similarity(references: np.ndarray, probes: np.ndarray) -> np.ndarray:
+    """Score pairs by the cosine of the angle between their vectors.
+
+    Args:
+        references, probes: (pairs, d), row i of both is pair i.
+
+    Returns:
+        (pairs,), in [-1, 1], higher = more alike; 0 where a vector is zero.
+    """
+    lengths = np.linalg.norm(references, axis=1) * np.linalg.norm(probes, axis=1)
+    return np.einsum("ij,ij->i", references, probes) / np.maximum(lengths, 1e-12)
 
 
 def head_similarity(
@@ -39,7 +52,7 @@ def head_similarity(
         float64 (pairs,), in [0, 1], higher = more alike.
 
     Raises:
-        ValueError: unlike shapes, or an unknown difference.
+        ValueError: the shapes differ, or the kind of difference is unknown.
     """
     kind, layers = head
     if kind not in ("absolute", "squared"):
@@ -58,8 +71,8 @@ def _difference(references: np.ndarray, probes: np.ndarray) -> np.ndarray:
     references, probes = np.asarray(references), np.asarray(probes)
     if references.ndim != 2 or references.shape != probes.shape:
         raise ValueError(
-            f"expected two arrays (pairs, d) of one shape; {references.shape} and {probes.shape}"
-            " came"
+            f"expected two arrays (pairs, d) of one shape; got {references.shape} and"
+            f" {probes.shape}"
         )
     return references - probes
 
@@ -74,20 +87,22 @@ def pair_scores(
     """Score a list of pairs from the vectors of its distinct pictures.
 
     Args:
-        vectors: (distinct contents, d), of `Embeddings`.
+        vectors: (distinct contents, d), see `face_models.vectors.Embeddings`.
         reference_rows, probe_rows: (pairs,) integers, rows of `vectors`; -1 where there is none.
-        similarity: `distance_similarity`, or `head_similarity` with its head filled in.
-        chunk: pairs whose vectors are in memory at once.
+        similarity: function of references and probes, such as `distance_similarity`.
+        chunk: number of pairs whose vectors are in memory at once.
 
     Returns:
         float64 (pairs,); NaN where a side has no vector.
 
     Raises:
-        ValueError: lists of unlike length.
+        ValueError: the lists differ in length.
     """
     references, probes = np.asarray(reference_rows), np.asarray(probe_rows)
     if references.shape != probes.shape or references.ndim != 1:
-        raise ValueError(f"{references.shape} references and {probes.shape} probes are no pairs")
+        raise ValueError(
+            f"expected as many references as probes; got {references.shape} and {probes.shape}"
+        )
     scores = np.full(len(references), np.nan)
     complete = np.flatnonzero((references >= 0) & (probes >= 0))
     for start in range(0, len(complete), chunk):

@@ -1,35 +1,32 @@
-"""Mask UTKFace, split it once for all attributes, and lay it out in class folders.
+"""Mask UTKFace, split it once for all attributes, and put it into class folders.
 
-AJCAI2021, the masked dataset of the paper. NEW then holds
+AJCAI2021, the masked dataset of the paper. The output folder then holds
 
     pictures/      masked_<file> and <file> of every picture in pictures/UTKFace, manifest.csv,
                    failures.csv, settings.json (as generate_mask_to_datasets.py writes them)
     split.csv      picture, subset, age, sex, race: what train_attributes.py reads
-    left_out.csv   pictures that are in no subset, and why: no mask, malformed name, same pixels
+    left_out.csv   pictures in no subset, and why: no mask, malformed name, same pixels
     groups.csv     how often no face was found, by sex, race and age class
-    <type>/<subset>/<class>/   the pictures once more, a folder a class
+    <type>/<subset>/<class>/   the pictures once more, one folder a class
 
     python AJCAI2021/dataset_util/utkfaces_dataset.py --dataset data/UTKFace \
         --output masked_utkface --type sex race age age_classification --split uniform --both --link
 
-4,000 faces take about a minute on 2 cores, a second run on known landmarks 20 s.
+Run time: a minute for 4,000 faces on 2 CPU cores, 20 s with cached landmarks.
 """
 
 import argparse
-import csv
-import io
-import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import joblib
-
 from AJCAI2021 import splits
-from AJCAI2021.attributes import ATTRIBUTES, SPLITS, Face, age_class, folder_name
-from AJCAI2021.predictions import AGE, RACE, SEX
+from AJCAI2021.attributes import ATTRIBUTES, GROUPS, RACE, SEX, Face
+from AJCAI2021.choices import SPLITS
+from AJCAI2021.dataset_util.class_folders import lay_out
+from AJCAI2021.dataset_util.duplicates import find_duplicates
 from AJCAI2021.splits import SplitError, SplitRow
 from mask_utils.argument_types import new_parser
 from mask_utils.batch import run_batch
@@ -37,8 +34,6 @@ from mask_utils.datasets import Group, parse_utkface_name, walk
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.generation import limit_groups
-from mask_utils.images import PictureError, decode_picture, read_file
-from mask_utils.ledger import Ledger
 from mask_utils.options import (
     add_batch_options,
     add_mask_options,
@@ -53,15 +48,18 @@ MALFORMED = "malformed_name"
 NO_MASK = "no_mask"
 DUPLICATE = "duplicate"
 
+LeftOut = list[tuple[str, str, str]]
+"""Pictures in no subset: name, reason, detail."""
+
 
 def list_pictures(folder: Path) -> list[Group]:
-    """List the pictures of a UTKFace folder for masking; malformed names come with a status.
+    """List the pictures of a UTKFace folder for masking; malformed names get a status.
 
     Args:
-        folder: of the pictures, whatever it is called; not searched below.
+        folder: of the pictures, under any name; its subfolders are not searched.
 
     Returns:
-        Groups of one, in the order of the names.
+        Groups of one picture, sorted by name.
 
     Raises:
         UserError: no such folder, or no picture in it.
@@ -84,127 +82,27 @@ def list_pictures(folder: Path) -> list[Group]:
     return groups
 
 
-def _pixels(path: Path) -> str:
-    try:
-        return joblib.hash(decode_picture(read_file(path)))
-    except PictureError as error:
-        raise UserError(f"{path}: {error}; run again with --overwrite") from None
-
-
-def find_duplicates(names: Sequence[str], pictures: Path, hashes: dict[str, str]) -> dict[str, str]:
-    """Find pictures with exactly the pixels of one that comes before them in the order of names.
-
-    Args:
-        names: of the pictures. pictures: their folder. hashes: SHA-256 of each file by name; a
-            file known by it is not decoded again (pixels.csv beside the folder).
-
-    Returns:
-        {name: name of the first picture with these pixels}.
-
-    Raises:
-        UserError: a picture that cannot be read.
-    """
-    known = Ledger(pictures.parent / "pixels.csv", ("sha256", "pixels"), ("sha256",))
-    try:
-        unknown = {hashes[name]: name for name in names if (hashes[name],) not in known}
-        found = joblib.Parallel(n_jobs=-1, prefer="threads")(
-            joblib.delayed(_pixels)(pictures / name) for name in unknown.values()
-        )
-        pairs = zip(unknown, found, strict=True)
-        known.append({"sha256": sha256, "pixels": pixels} for sha256, pixels in pairs)
-        first: dict[str, str] = {}
-        duplicates = {}
-        for name in sorted(names):
-            before = first.setdefault(known.get((hashes[name],))["pixels"], name)
-            if before != name:
-                duplicates[name] = before
-        return duplicates
-    finally:
-        known.close()
-
-
 def failure_rates(tried: Iterable[Face], failed: Iterable[Face]) -> tuple[list, list[list]]:
     """Count pictures without a mask by sex, race and age class.
 
     Args:
-        tried: faces of all readable names. failed: those of them that got no mask.
+        tried: faces of all well-formed names.
+        failed: those of them without a mask.
 
     Returns:
-        Header and rows: attribute, class, pictures, without a mask, share of them.
+        Header and rows: attribute, class, pictures, pictures without a mask, their share.
     """
-    parts = (
-        ("sex", SEX, lambda face: face.sex),
-        ("race", RACE, lambda face: face.race),
-        ("age class", AGE, lambda face: age_class(face.age)),
-    )
     tried, failed = list(tried), list(failed)
     rows = [["all", "all", len(tried), len(failed)]]
-    for attribute, classes, part in parts:
-        of_all, of_failed = Counter(map(part, tried)), Counter(map(part, failed))
+    for attribute, (classes, group) in GROUPS.items():
+        of_all, of_failed = Counter(map(group, tried)), Counter(map(group, failed))
         rows += [[attribute, name, of_all[i], of_failed[i]] for i, name in enumerate(classes)]
     rows = [[*row, f"{row[3] / row[2]:.4f}" if row[2] else "–"] for row in rows]
     return ["attribute", "class", "pictures", "without_mask", "share"], rows
 
 
-def lay_out(
-    rows: Sequence[SplitRow], attribute: str, output: Path, prefixes: Sequence[str], link: bool
-) -> int:
-    """Put the pictures of a split into class folders: <output>/<attribute>/<subset>/<class>/.
-
-    Args:
-        rows: the split. attribute: a key of ATTRIBUTES. output: folder that holds pictures/.
-        prefixes: "masked_", "" or both. link: symbolic links instead of copies.
-
-    Returns:
-        How many pictures lie there.
-
-    Raises:
-        SplitError: the folder holds pictures that are not of this layout.
-    """
-    source = output / PICTURES / DATASET
-    root = output / attribute
-    wanted = {
-        root / row.subset / folder_name(row.face, attribute) / f"{prefix}{row.picture}": (
-            source / f"{prefix}{row.picture}"
-        )
-        for row in rows
-        for prefix in prefixes
-    }
-    strangers = (path for path in root.rglob("*") if not path.is_dir() and path not in wanted)
-    if stranger := next(strangers, None):
-        raise SplitError(
-            f"{root} holds {stranger.relative_to(root)}, which is not of this layout; delete that "
-            "folder or name another --output"
-        )
-    for path, original in wanted.items():
-        if link:
-            target = os.path.relpath(original, path.parent)
-            if path.is_symlink() and str(path.readlink()) == target:
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            path.symlink_to(target)
-        elif path.is_symlink() or not _is_copy(path, original):
-            write_file(path, original.read_bytes())
-    return len(wanted)
-
-
-def _is_copy(path: Path, original: Path) -> bool:
-    try:
-        made, now = path.stat(), original.stat()
-    except OSError:
-        return False
-    return made.st_size == now.st_size and made.st_mtime >= now.st_mtime
-
-
-def _write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    write_file(path, text.getvalue())
-
-
 def make_dataset(arguments: argparse.Namespace) -> int:
-    """Do what the command line says; see the module's docstring."""
+    """Make the dataset; see the module's docstring."""
     dataset, output = arguments.dataset, arguments.output
     if output.resolve() == dataset.resolve() or dataset.resolve() in output.resolve().parents:
         raise UserError(f"expected an --output outside the source pictures; {output} lies in them")
@@ -213,10 +111,33 @@ def make_dataset(arguments: argparse.Namespace) -> int:
     print(f"{len(groups):,} files, {len(malformed):,} of them with a malformed name")
     if arguments.dry_run:
         return 0
+    rows = _mask(groups, arguments)
+    masked = [name for name, row in rows.items() if row["status"] == "masked"]
+    if not masked:
+        raise UserError(f"no picture of {dataset} could be masked; see {output / PICTURES}")
+    pictures = output / PICTURES / DATASET
+    duplicates = find_duplicates(masked, pictures, {n: rows[n]["sha256"] for n in masked})
+    names = [name for name in masked if name not in duplicates]
+    if arguments.split == "uniform":
+        subsets = splits.uniform_split(names)
+    else:
+        subsets = splits.random_split(names, arguments.seed)
+    split = splits.split_rows(subsets)
+    _keep_split(output / "split.csv", split, arguments)
+    left_out = _write_lists(output, rows, duplicates)
+    for attribute in arguments.type:
+        count = lay_out(split, attribute, pictures, output, arguments.prefixes, arguments.link)
+        print(f"{output / attribute}: {count:,} pictures")
+    _print_counts(split, left_out)
+    return 0
+
+
+def _mask(groups: Sequence[Group], arguments: argparse.Namespace) -> dict[str, dict[str, str]]:
+    """Mask the pictures, and return the rows of the manifest by name."""
     manifest = run_batch(
         groups,
-        dataset,
-        output / PICTURES,
+        arguments.dataset,
+        arguments.output / PICTURES,
         batch_settings(arguments),
         arguments.landmark_cache,
         jobs=arguments.jobs,
@@ -227,44 +148,16 @@ def make_dataset(arguments: argparse.Namespace) -> int:
     taken = {group.sources[0].relative for group in groups}
     rows = {row["source"]: row for row in manifest.rows() if row["source"] in taken}
     manifest.close()
-    masked = [name for name, row in rows.items() if row["status"] == "masked"]
-    if not masked:
-        raise UserError(f"not one picture of {dataset} could be masked; see {output / PICTURES}")
-    duplicates = find_duplicates(
-        masked, output / PICTURES / DATASET, {name: rows[name]["sha256"] for name in masked}
-    )
-    names = [name for name in masked if name not in duplicates]
-    if arguments.split == "uniform":
-        subsets = splits.uniform_split(names)
-    else:
-        subsets = splits.random_split(names, arguments.seed)
-    split = splits.split_rows(subsets)
-    _keep_split(output / "split.csv", split, arguments)
-    left_out = [
-        (name, row["status"] if row["status"] == MALFORMED else NO_MASK, row["detail"])
-        for name, row in rows.items()
-        if row["status"] != "masked"
-    ]
-    left_out += [(name, DUPLICATE, f"the pixels of {first}") for name, first in duplicates.items()]
-    _write_rows(output / "left_out.csv", ("picture", "reason", "detail"), sorted(left_out))
-    readable = [name for name, row in rows.items() if parse_utkface_name(name)]
-    failed = [name for name in readable if rows[name]["status"] != "masked"]
-    header, groups_table = failure_rates(map(splits.face_of, readable), map(splits.face_of, failed))
-    _write_rows(output / "groups.csv", header, groups_table)
-    for attribute in arguments.type:
-        count = lay_out(split, attribute, output, arguments.prefixes, arguments.link)
-        print(f"{output / attribute}: {count:,} pictures")
-    _print_counts(split, left_out)
-    return 0
+    return rows
 
 
 def _keep_split(path: Path, split: Sequence[SplitRow], arguments: argparse.Namespace) -> None:
-    """Write the split, or find that the one that is there is the same."""
+    """Write the split; where there is one already, it has to be the same."""
     text = splits.to_csv(split)
     if path.is_file() and path.read_text(encoding="utf-8") != text and not arguments.overwrite:
         raise SplitError(
             f"{path} holds another split (other pictures, --split or --seed); name another "
-            "--output, or say --overwrite"
+            "--output, or add --overwrite"
         )
     write_file(path, text)
     words = ("split", "seed", "limit", "mask", "color", "style")
@@ -283,7 +176,26 @@ def _flags(arguments: argparse.Namespace) -> list[str]:
     return [*flags, "--type", *arguments.type, "--split", arguments.split]
 
 
-def _print_counts(split: Sequence[SplitRow], left_out: Sequence[tuple[str, str, str]]) -> None:
+def _write_lists(
+    output: Path, rows: Mapping[str, Mapping[str, str]], duplicates: Mapping[str, str]
+) -> LeftOut:
+    """Write left_out.csv and groups.csv; return the pictures in no subset."""
+    left_out = [
+        (name, row["status"] if row["status"] == MALFORMED else NO_MASK, row["detail"])
+        for name, row in rows.items()
+        if row["status"] != "masked"
+    ]
+    left_out += [(name, DUPLICATE, f"the pixels of {first}") for name, first in duplicates.items()]
+    text = tables.rows_to_csv(("picture", "reason", "detail"), sorted(left_out))
+    write_file(output / "left_out.csv", text)
+    readable = [name for name in rows if parse_utkface_name(name)]
+    failed = [name for name in readable if rows[name]["status"] != "masked"]
+    rates = failure_rates(map(splits.face_of, readable), map(splits.face_of, failed))
+    write_file(output / "groups.csv", tables.rows_to_csv(*rates))
+    return left_out
+
+
+def _print_counts(split: Sequence[SplitRow], left_out: LeftOut) -> None:
     header = ["subset", "pictures", *SEX, *RACE]
     lines = []
     for subset in splits.SUBSETS:
@@ -294,8 +206,8 @@ def _print_counts(split: Sequence[SplitRow], left_out: Sequence[tuple[str, str, 
     print(tables.to_console(header, lines))
     reasons = Counter(reason for _, reason, _ in left_out)
     if reasons:
-        told = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
-        print(f"left out: {told}; see left_out.csv")
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
+        print(f"left out: {counts}; see left_out.csv")
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -306,35 +218,36 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--output masked_utkface --type age",
     )
     parser.add_argument("--dataset", type=Path, required=True, help="folder of UTKFace's pictures")
-    parser.add_argument("--output", type=Path, required=True, help="where the new dataset goes")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the new dataset")
     parser.add_argument(
         "--type",
         nargs="+",
         choices=tuple(ATTRIBUTES),
         default=[],
-        help="attributes to lay out in class folders (training needs none: it reads split.csv)",
+        help="attributes to make class folders for (training needs none: it reads split.csv)",
     )
     parser.add_argument(
         "--split",
         choices=SPLITS,
         default="uniform",
-        help="tens in the order of race and age, or shuffled in each class (default: uniform)",
+        help="uniform: by tens in the order of race and age; random: shuffled in each class "
+        "(default: uniform)",
     )
     which = parser.add_mutually_exclusive_group()
     for name, prefixes, text in (
-        ("masked", ("masked_",), "the default"),
+        ("masked", ("masked_",), "masked faces (default)"),
         ("unmasked", ("",), "the same faces without their masks"),
-        ("both", ("masked_", ""), "side by side"),
+        ("both", ("masked_", ""), "both, side by side"),
     ):
         which.add_argument(
             f"--{name}",
             dest="prefixes",
             action="store_const",
             const=prefixes,
-            help=f"what the class folders hold: {text}",
+            help=f"put into the class folders: {text}",
         )
     parser.add_argument(
-        "--link", action="store_true", help="link instead of copying into the class folders"
+        "--link", action="store_true", help="link pictures into the class folders, do not copy"
     )
     parser.set_defaults(prefixes=("masked_",))
     add_mask_options(parser)

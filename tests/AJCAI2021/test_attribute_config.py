@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from AJCAI2021.attribute_config import HERE, ConfigError, read_config
+from AJCAI2021.attribute_config import ConfigError, read_config
+from AJCAI2021.config_options import HERE
 
 
 def write(tmp_path, **models):
@@ -67,7 +68,10 @@ def test_a_wrong_entry_is_named(tmp_path, entry, message):
         ("[]", "expected {"),
         ('{"models": {}}', "at least one model"),
         ('{"models": {"a": {}}, "other": 1}', "'other' is unknown"),
-        ('{"models": {"height": {"accuracy": "mae", "model_path": "m"}}}', "says none"),
+        (
+            '{"models": {"height": {"accuracy": "mae", "model_path": "m"}}}',
+            "the name is none of them",
+        ),
         ('{"models": {"sex": {"accuracy": "percentage", "model_path": "m"}}}', "a dataset_path"),
     ],
 )

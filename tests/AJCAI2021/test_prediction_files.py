@@ -76,7 +76,7 @@ def test_two_files_are_brought_into_one_order():
     first, second = same_pictures(SEX, other)
     assert first.names == second.names == ("b.jpg", "a.jpg")
     assert second.true.tolist() == [0, 1] and second.predicted.tolist() == [0, 0]
-    with pytest.raises(PredictionFileError, match=r"in one file alone, the first is b\.jpg"):
+    with pytest.raises(PredictionFileError, match=r"in one file only, the first is b\.jpg"):
         same_pictures(SEX, other._replace(names=("a.jpg", "c.jpg")))
-    with pytest.raises(PredictionFileError, match="disagree on what is true"):
+    with pytest.raises(PredictionFileError, match="have different true values"):
         same_pictures(SEX, other._replace(true=np.array([0, 0])))

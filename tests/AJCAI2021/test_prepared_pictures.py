@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from AJCAI2021 import prepared_pictures
+from AJCAI2021.disk_arrays import ArrayError, build_array
 from AJCAI2021.prepared_pictures import (
-    ArrayError,
     FacePicture,
-    build_array,
     picture_key,
     prepare_pictures,
     resized_square,
 )
-from mask_utils.images import write_picture
+from mask_utils.images import read_picture, write_picture
 
 
 @pytest.fixture
@@ -37,14 +36,22 @@ def test_resize_and_centre_crop():
 
 def test_pictures_are_made_once(pictures, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
-    chips = prepare_pictures(pictures, "dlib", 150, cache, 1)
-    assert chips.shape == (5, 150, 150, 3) and chips.dtype == np.uint8
+    chips, found = prepare_pictures(pictures, "dlib", 150, cache, 1)
+    assert chips.shape == (5, 150, 150, 3) and chips.dtype == np.uint8 and found.all()
     assert len(np.unique(chips.reshape(5, -1), axis=0)) == 5
     with pytest.raises(ValueError, match="read-only"):
         chips[0] = 0
     assert [path.suffix for path in cache.iterdir()] == [".npy"]
     monkeypatch.setattr(prepared_pictures, "prepare_picture", None)  # never called again
-    assert np.array_equal(prepare_pictures(pictures, "dlib", 150, cache, 1), chips)
+    assert np.array_equal(prepare_pictures(pictures, "dlib", 150, cache, 1).pixels, chips)
+
+
+def test_a_picture_without_a_face_is_prepared_whole_and_counted(pictures, tmp_path):
+    noise = pictures[0]._replace(landmarks=None)
+    chips, found = prepare_pictures([noise, pictures[1]], "dlib", 150, tmp_path / "cache", 1)
+    assert found.tolist() == [False, True]
+    assert np.array_equal(chips[0], resized_square(read_picture(noise.path), 150))
+    assert prepare_pictures([noise], "resnet50", 32, tmp_path / "cache", 1).found.all()
 
 
 def test_the_key_is_of_content_and_settings(pictures, tmp_path):

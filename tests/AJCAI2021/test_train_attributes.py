@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from AJCAI2021 import attribute_networks, train_attributes
+from AJCAI2021 import attribute_networks, attribute_training, train_attributes
 from AJCAI2021.attribute_data import picture_batches, targets, view, view_batches
 from AJCAI2021.attribute_predictions import predictions_of
 from AJCAI2021.attributes import Face
@@ -73,8 +73,8 @@ def test_a_killed_training_ends_with_the_same_weights(drawn_utkface, tmp_path, m
 
     assert train_attributes.main(arguments("whole")) == 0
     with monkeypatch.context() as patched:
-        killed = kill_in_epoch(2, train_attributes.validation)
-        patched.setattr(train_attributes, "validation", killed)
+        killed = kill_in_epoch(2, attribute_training.validation)
+        patched.setattr(attribute_training, "validation", killed)
         assert train_attributes.main(arguments("cut")) == 130
     assert len(history(tmp_path / "cut")) == 1
     assert not (tmp_path / "cut" / "test.json").exists()
@@ -169,13 +169,13 @@ def test_predictions_average_the_mirror_image():
     pictures[0, 0, 3, 0] = 20
     rows = rows_of([33])
     assert predictions_of(model, pictures, rows, "age").predicted.tolist() == pytest.approx([70])
-    assert predictions_of(model, pictures, rows, "age", mirrored=False).predicted.tolist() == [60]
+    assert predictions_of(model, pictures, rows, "age", mirror=False).predicted.tolist() == [60]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backbone": "resnet50", "frozen": 3}, "of the dlib backbone"),
+        ({"backbone": "resnet50", "frozen": 3}, "for the dlib backbone"),
         ({"frozen": 16}, "0 to 15"),
         ({"transforms": "complex"}, "--views needs"),
         ({"views": -1}, "0 or more --views"),
@@ -201,9 +201,11 @@ def test_contradictions_are_wrong_usage(drawn_utkface, tmp_path, capsys, changes
 def test_a_fitted_head_is_not_undone(backbone, head, expected):
     words = ["--attribute", "sex", "--data", "split.csv", "--backbone", backbone]
     words += ["--head", head] if head else []
-    found = train_attributes.parse_arguments(words)
+    found, _ = train_attributes.parse_arguments(words)
     assert (found.dropout, found.learning_rate) == expected
-    found = train_attributes.parse_arguments([*words, "--dropout", "0.1", "--learning_rate", "1"])
+    found, _ = train_attributes.parse_arguments(
+        [*words, "--dropout", "0.1", "--learning_rate", "1"]
+    )
     assert (found.dropout, found.learning_rate) == (0.1, 1)
 
 

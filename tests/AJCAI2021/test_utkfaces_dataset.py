@@ -11,7 +11,8 @@ import pytest
 from AJCAI2021 import splits
 from AJCAI2021.attributes import ATTRIBUTES, Face, truth
 from AJCAI2021.dataset_util import utkfaces_dataset
-from AJCAI2021.dataset_util.utkfaces_dataset import failure_rates, find_duplicates
+from AJCAI2021.dataset_util.duplicates import find_duplicates
+from AJCAI2021.dataset_util.utkfaces_dataset import failure_rates
 from mask_utils.images import read_picture, write_picture
 
 

@@ -1,4 +1,4 @@
-"""A made-up published folder of toy size, which comes with its own expected figures."""
+"""A made-up published folder of toy size, with its own expected figures."""
 
 import csv
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Toy:
 
 
 def looped(scores, labels) -> dict[str, float]:
-    """The grid protocol spelled out pair by pair: the oracle of the toy figures."""
+    """The grid protocol written out pair by pair, to compute the toy's expected figures."""
     fmr, fnmr = [], []
     for threshold in np.linspace(1, 0, 50):
         matched = [score > threshold for score in scores]
@@ -86,7 +86,7 @@ def toy(tmp_path) -> Toy:
         listed, labelled = [], []
         for at, label in enumerate(labels):
             probe = at // 4 if label else at // 4 + 50
-            # Every second genuine pair is one photograph with and without its mask.
+            # Every second genuine pair is one photograph with and without a mask.
             picture = at + (at % 4 == 3)
             line = f".//p{at // 4}/{at}.jpg .//p{probe}/masked_{picture}.jpg 0 1"
             listed.append(line)
@@ -107,6 +107,12 @@ def toy(tmp_path) -> Toy:
         for model in ("EX1", "EX1.1", "CP1", "CP2", "FT1", "FT2", "FT3"):
             write_scores(f"{run}/{model}/score_RMFD.txt", (model, run))
 
+    write_expected(expected, counts, scores, labels)
+    return Toy(published, expected, tmp_path / "output")
+
+
+def write_expected(expected: Path, counts: dict, scores: dict, labels: list[int]) -> None:
+    """Write the figures of the made-up scores, in place of the published ones."""
     expected.mkdir()
     text = "".join(f"{file},{count}\n" for file, count in counts.items())
     (expected / "score_files.csv").write_text("file,lines\n" + text)
@@ -126,4 +132,3 @@ def toy(tmp_path) -> Toy:
                         printed = 0.999
                     cell = cell._replace(published=printed, recorded=recorded)
                 writer.writerow(["" if value is None else value for value in cell])
-    return Toy(published, expected, tmp_path / "output")

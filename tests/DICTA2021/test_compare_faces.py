@@ -1,4 +1,4 @@
-"""Two pictures compared by the real command; the model trained here by weights in float16."""
+"""Two pictures compared by the real command, also with weights in float16."""
 
 import json
 
@@ -11,7 +11,7 @@ from mask_utils.images import read_picture, write_picture
 
 @pytest.fixture(scope="module")
 def people(drawn_masked):
-    """(two pictures of a person, one of another, the first one masked)."""
+    """Two pictures of a person, one of another person, and the first one masked."""
     folder = drawn_masked / "georgia_tech"
     same = [folder / "s01" / "01.jpg", folder / "s01" / "02.jpg"]
     return *same, folder / "s02" / "01.jpg", folder / "s01" / "masked_01.jpg"
@@ -58,7 +58,7 @@ def test_no_face_is_one_line_and_whole_compares_all_the_same(people, tmp_path, c
     assert compare(people[0], wall, "--whole") in (0, 1)
 
 
-def test_what_is_no_picture_is_one_line(people, tmp_path, capsys):
+def test_a_file_that_is_not_a_picture_is_one_line(people, tmp_path, capsys):
     (tmp_path / "text.jpg").write_text("hello")
     for path in (tmp_path / "text.jpg", tmp_path / "none.jpg"):
         assert compare(people[0], path) == 2
@@ -71,7 +71,7 @@ def test_what_is_no_picture_is_one_line(people, tmp_path, capsys):
 
 @pytest.fixture
 def own_models(tmp_path, monkeypatch):
-    """A folder as DICTA2021/models is: dlib's own weights as float16, thresholds apart."""
+    """A folder like DICTA2021/models: dlib's own weights as float16, and thresholds far apart."""
     from face_models.dlib_resnet import dlib_network
     from face_models.weight_files import save_weights
 
@@ -94,7 +94,7 @@ def test_the_model_trained_here_decides_at_the_false_match_rate_asked_for(
     assert compare_faces.main([first, other]) == 1  # .001 is the default
     found = capsys.readouterr().out
     assert "no match" in found and "below 0.010 (FMR 0.1%" in found
-    # Weights rounded to float16 move the distance by little.
+    # Rounding weights to float16 changes the distance little.
     assert compare(first, other) in (0, 1)
     exact = capsys.readouterr().out
     distances = [float(t.partition("distance ")[2].partition(",")[0]) for t in (found, exact)]

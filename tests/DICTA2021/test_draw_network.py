@@ -1,18 +1,18 @@
 import pytest
 
-from DICTA2021 import draw_network
+from DICTA2021 import draw_network, network_figure
 from mask_utils.images import read_picture
 
 
 def test_numbers_are_those_of_the_network():
-    numbers = draw_network.read_numbers()
+    numbers = network_figure.read_numbers()
     assert numbers.picture == (224, 224, 3)
     sides, channels = (56, 56, 28, 14, 7), (64, 256, 512, 1024, 2048)
     assert numbers.stages == tuple((s, s, c) for s, c in zip(sides, channels, strict=True))
     assert (numbers.features, numbers.projection) == (2048, 512)
     # 2048 x 512 + 512 and 512 + 1 weights.
     assert numbers.head_weights == 1_049_088 + 513
-    figure = draw_network.draw(numbers)
+    figure = network_figure.draw(numbers)
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert {"2048", "512", "1", "7²\n× 2048", "reference\n224 × 224 × 3"} <= texts
 

@@ -53,7 +53,7 @@ def test_what_cannot_be_averaged_is_one_line(tmp_path, capsys):
     for places, message in [
         ([two, three], "two.txt has 2 lines, "),
         ([two, bad], "bad.txt, line 2: one finite number expected"),
-        ([two, tmp_path / "none.txt"], "none.txt; it is not there"),
+        ([two, tmp_path / "none.txt"], "none.txt; it does not exist"),
         ([two], "expected at least two places of scores"),
         ([folder, two], "two.txt is a file"),
         ([folder, empty], "expected a score_<dataset>.txt that all folders hold"),

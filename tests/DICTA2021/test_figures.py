@@ -79,5 +79,5 @@ def test_many_curves_each_have_a_style_of_their_own():
         (color, str(line)) for *_, color, line in figures._styled(dict.fromkeys(range(49), pair))
     }
     assert len(styles) == 49
-    with pytest.raises(ValueError, match="at most 49 curves"):
+    with pytest.raises(ValueError, match="expected at most 49 curves to tell apart; got 50"):
         figures.draw_roc({str(at): pair for at in range(50)}, "title")

@@ -1,4 +1,4 @@
-"""From pictures to the papers' tables: the real commands on drawn faces and random weights."""
+"""From pictures to the papers' tables, by the real commands on drawn faces and random weights."""
 
 import csv
 import hashlib
@@ -14,13 +14,13 @@ import generate_mask_to_datasets
 from DICTA2021 import (
     evaluate_model,
     generate_pairs,
-    model_scores,
+    pair_lists,
     regenerate_all_identities_results_from_models,
     regenerate_benchmark_1_from_models,
     regenerate_experiment_2_results_from_models,
     regenerate_table_6_results_from_models,
 )
-from DICTA2021.model_scores import MissingError
+from DICTA2021.matchers import MissingError
 from mask_utils import batch
 from mask_utils.datasets import read_dataset
 from mask_utils.demo_faces import write_drawn_datasets
@@ -129,7 +129,7 @@ def test_faces_are_looked_for_as_the_options_say(masked, tmp_path, capsys):
 def test_faces_are_chosen_as_their_masks_were_painted(tmp_path, settings, expected):
     if settings is not None:
         (tmp_path / "settings.json").write_text(settings)
-    assert model_scores.painted_faces(tmp_path) == expected
+    assert pair_lists.painted_faces(tmp_path) == expected
 
 
 def test_no_curve_is_dropped_from_the_figures(tmp_path, monkeypatch):
@@ -158,7 +158,7 @@ def test_evaluate_real_masks_without_a_manifest(masked, tmp_path, capsys):
     assert evaluate_model.main([*command, "--alignment", "whole", "found"]) == 0
     table = {row["model"]: row for row in rows(tmp_path / "evaluation.csv")}
     assert list(table) == ["dlib whole mirrored", "dlib found mirrored"]
-    assert float(table["dlib found mirrored"]["FTA"]) < 0.2  # drawn masks hide no drawn face
+    assert float(table["dlib found mirrored"]["FTA"]) < 0.2  # masked drawn faces are found
     assert evaluate_model.main([*command, "--alignment", "A"]) == 2
     assert "alignment A needs the landmarks" in capsys.readouterr().err
 
@@ -208,16 +208,16 @@ def test_evaluate_own_vectors(masked, tmp_path, capsys):
     meta = json.loads((tmp_path / "evaluation.meta.json").read_text())
     mine = hashlib.sha256((tmp_path / "mine.csv").read_bytes()).hexdigest()
     assert meta["inputs_sha256"]["mine.csv"] == mine
-    # Without a vector of any masked picture no pair can be compared.
+    # Without vectors of masked pictures no pair can be compared.
     unmasked = [line for line in lines if "masked_" not in line]
     (tmp_path / "mine.csv").write_text("\n".join(unmasked) + "\n")
     assert evaluate_model.main(command) == 1
     assert "too few for an error rate" in capsys.readouterr().err
     for content, message in [
-        ("", "expected the columns picture"),
+        ("", "expected the column picture"),
         ("picture,a\nx.jpg,nan\n", "line 2: expected 1 finite"),
         ("picture,a\nx.jpg,one\n", "line 2"),
-        ("picture,a\nx.jpg,1\n./x.jpg,2\n", "line 3: './x.jpg' comes twice"),
+        ("picture,a\nx.jpg,1\n./x.jpg,2\n", "line 3: './x.jpg' occurs twice"),
     ]:
         (tmp_path / "mine.csv").write_text(content)
         assert evaluate_model.main(command) == 2
@@ -290,9 +290,9 @@ def test_what_is_missing_is_one_line_with_a_command_that_works(
     assert Path(path).samefile(REPOSITORY / "DICTA2021" / "generate_pairs.py")
     arguments = generate_pairs.parse_arguments(words)
     assert arguments.base_folder == masked / "masked" and arguments.output == masked / "no_lists"
-    monkeypatch.setattr(model_scores, "PUBLISHED_LISTS", tmp_path / "lists")
+    monkeypatch.setattr(pair_lists, "PUBLISHED_LISTS", tmp_path / "lists")
     with pytest.raises(MissingError, match=r"run: git clone https://\S+ \S*data/published"):
-        model_scores.read_lists(tmp_path / "lists", "lfw", tmp_path)
+        pair_lists.read_lists(tmp_path / "lists", "lfw", tmp_path)
     command = [*common(masked, tmp_path), "--models", "dlib"]
     command[1] = str(tmp_path / "empty")
     (tmp_path / "empty").mkdir()
@@ -312,13 +312,13 @@ def test_a_list_that_leads_out_of_its_folder_is_refused(masked, tmp_path, place,
     assert evaluate_model.main(command) == 2
     assert "leads out" in capsys.readouterr().err
     with pytest.raises(UserError, match="leads out"):
-        model_scores.listed_pictures([Pair(place, "x.jpg", "0", "1")], "list")
+        pair_lists.listed_pictures([Pair(place, "x.jpg", "0", "1")], "list")
 
 
 def test_a_random_published_checkpoint_on_real_pictures(
     checkpoint, shared_folder, tmp_path, capsys
 ):
-    """A full-size CP1.pt of torch, scored on a hundred real LFW pictures, end to end."""
+    """A full-size CP1.pt from PyTorch, scored on a hundred real LFW pictures, end to end."""
     base = tmp_path / "base"
     pictures = sorted((shared_folder / "datasets" / "lfw").glob("*/*.jpg"))[:100]
     for path in pictures:

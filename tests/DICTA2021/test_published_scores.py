@@ -1,4 +1,4 @@
-"""Every figure that the real published score files have to give."""
+"""Every figure that the real published score files must give."""
 
 import shutil
 

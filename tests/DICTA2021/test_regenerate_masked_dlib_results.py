@@ -1,4 +1,4 @@
-"""The test of the matcher trained here, at toy size: drawn faces, its seeds dlib's own weights."""
+"""The test of the matcher trained here, at toy size: on drawn faces, with dlib's own weights."""
 
 import csv
 import json
@@ -25,14 +25,14 @@ Drawn_Person_0006 3 Drawn_Person_0001 2
 
 @pytest.fixture
 def command(drawn_masked, tmp_path, monkeypatch):
-    """The command's words; two seeds, one rounded to float16, and pages of its own to fill."""
+    """The command line, with two seeds, one rounded to float16, and its own pages to fill."""
     from face_models.dlib_resnet import dlib_network
     from face_models.weight_files import save_weights
 
     monkeypatch.setattr(script, "HERE", tmp_path)
     monkeypatch.setattr(script, "PAGES", (tmp_path / "card.md", tmp_path / "README.md"))
-    monkeypatch.setattr(script, "FRONT_PAGE", tmp_path / "front.md")
-    for name in ("card.md", "README.md", "front.md"):
+    monkeypatch.setattr(script, "SHORT_PAGE", tmp_path / "short.md")
+    for name in ("card.md", "README.md", "short.md"):
         markers = "<!-- masked_dlib:begin -->\nearlier\n<!-- masked_dlib:end -->\n"
         if name == "README.md":
             markers += markers.replace("masked_dlib", "masked_dlib_ablations")
@@ -86,7 +86,7 @@ def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_pa
     ]
     page = (tmp_path / "README.md").read_text()
     assert two in page and "| seed 1 | " in page and "`unknown`" in page and "earlier" not in page
-    for name in ("README.md", "card.md", "front.md"):
+    for name in ("README.md", "card.md", "short.md"):
         page = (tmp_path / name).read_text()
         conditions = ("| neither", "| probe", "| both")
         shown = [line.split(" | ") for line in page.splitlines() if line.startswith(conditions)]

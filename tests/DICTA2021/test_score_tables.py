@@ -91,7 +91,7 @@ def test_a_deleted_score_file_is_refused_by_name(toy, capsys):
     toy.score_file("FT1", "sof_original").unlink()
     assert run("benchmark_2", toy.arguments()) == 1
     captured = capsys.readouterr()
-    # FT1 itself, and the ensemble that needs it.
+    # For FT1 itself, and for the ensemble, which needs it.
     assert captured.err.count("FT1/score_sof_original.txt: no such file") == 2
     assert "40 OK, 2 FAIL, 7 NO EVIDENCE" in captured.out
 
@@ -157,7 +157,7 @@ def test_recorded_command_is_what_was_typed(toy, tmp_path):
 
 
 @pytest.mark.parametrize("seed", ["-1", "x", str(2**32)])
-def test_a_seed_that_no_generator_takes_is_wrong_usage(toy, capsys, seed):
+def test_an_invalid_seed_is_wrong_usage(toy, capsys, seed):
     with pytest.raises(SystemExit) as stop:
         run("benchmark_2", toy.arguments("--confidence", "--seed", seed))
     assert stop.value.code == 2
@@ -195,7 +195,7 @@ assert not heavy & set(sys.modules), heavy & set(sys.modules)
     assert done.returncode == 0, done.stderr
 
 
-def test_help_teaches_with_an_example(capsys):
+def test_help_shows_an_example(capsys):
     with pytest.raises(SystemExit) as stop:
         run("benchmark_1", ["--help"])
     assert stop.value.code == 0

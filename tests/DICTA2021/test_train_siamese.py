@@ -1,7 +1,7 @@
 """The training command at toy size on drawn faces: run folder, resume, the papers' chain of models.
 
-Where the logic is tested and not the architecture, a network of two layers stands in for ResNet50
-under its own names; real architectures take a few steps each.
+Tests of the logic use a network of two layers in place of ResNet50, with the same names; tests of
+the real architectures take a few steps each.
 """
 
 import csv
@@ -31,13 +31,14 @@ from face_models.dlib_resnet import dlib_network
 from face_models.weight_files import read_weight_file, save_weights
 from reproduction.provenance import REPOSITORY
 from reproduction.published import read_scores
-from training import loop
+from training import distillation, loop, pair_training, selection
+from training.faces import TrainingError
 from training.mask_metric import mask_metric
 from training.recipes import RECIPES
 
 
 def small_resnet50(pretrained="none"):
-    """The parts and names of siamese_resnet50, with a hundredth of its work."""
+    """A network with the parts and names of siamese_resnet50, but a hundredth of its work."""
     layers = keras.layers
     picture = layers.Input(siamese.PICTURE_SHAPE, name="picture")
     x = layers.BatchNormalization(name="bn1")(layers.AveragePooling2D(16)(picture))
@@ -53,7 +54,7 @@ def small_resnet50(pretrained="none"):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Let the small network take ResNet50's place."""
+    """Put the small network in the place of ResNet50."""
     monkeypatch.setitem(networks.PAIR_NETWORKS, "resnet50", small_resnet50)
 
 
@@ -65,9 +66,9 @@ def cache(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(drawn_masked, cache, tmp_path, monkeypatch):
-    """Run the command in this test's folder; the words come first, later ones win."""
-    # To dlib's network all drawn faces are one person.
-    monkeypatch.setattr(train_siamese, "SAME_PERSON", 0.0)
+    """Run the command in this test's folder; words given override the usual ones."""
+    # For dlib's network all drawn faces are one person.
+    monkeypatch.setattr(selection, "SAME_PERSON", 0.0)
 
     def command(recipe: str, *words, output: str | Path | None = None) -> int:
         return train_siamese.main(line(recipe, *words, output=output))
@@ -83,7 +84,7 @@ def run(drawn_masked, cache, tmp_path, monkeypatch):
 
 
 LEARNS = {"adam": 0.003, "sgd": 0.03}
-"""Learning rates at which the network of two layers learns within 30 steps."""
+"""Learning rates with which the network of two layers learns within 30 steps."""
 
 TOY = ("--steps", 4, "--epoch_steps", 2, "--batch_size", 4, "--set", "validation_people=2")
 
@@ -112,7 +113,7 @@ def test_a_run_folder_holds_all_that_defines_and_shows_the_training(
     words = ("--init", "none", "--test_datasets", "lfw", *TOY, "learning_rate=1e-3")
     assert run("EX1", *words) == 0
     printed = capsys.readouterr().out
-    assert "6 people, 24 pictures; 0 pictures of nobody named; held out: 2 people, 8" in printed
+    assert "6 people, 24 pictures; 0 unlabelled pictures; held out: 2 people, 8" in printed
     assert "left out, since they may be in lfw: 0 of 8 people (0 by name)" in printed
     assert "before training: val_eer" in printed and "best of 2 validations: number" in printed
     folder = tmp_path / "EX1"
@@ -165,7 +166,7 @@ def test_the_loss_falls_and_the_seed_decides_the_bits(small, run, tmp_path):
             np.testing.assert_array_equal(array, digests[1][layer][name])
 
 
-def test_a_killed_pair_training_goes_on_to_the_same_bits(small, run, tmp_path, monkeypatch, capsys):
+def test_a_killed_pair_training_resumes_to_the_same_bits(small, run, tmp_path, monkeypatch, capsys):
     words = ("--init", "none", "--steps", 6, "--epoch_steps", 2, "--batch_size", 4)
     words += ("--set", "validation_people=2")
     assert run("CP1", *words, output="whole") == 0
@@ -180,7 +181,7 @@ def test_a_killed_pair_training_goes_on_to_the_same_bits(small, run, tmp_path, m
     assert run("CP1", *words, output="cut") == 130
     assert "the same command goes on" in capsys.readouterr().err
     monkeypatch.setattr(loop, "write_file", write)
-    # Epoch 2 had been made but for its last line: it is made again.
+    # Epoch 2 was complete except for its last line, so it is made again.
     assert len(rows(tmp_path / "cut" / "history.csv")) == 1
     assert run("CP1", *words, output="cut") == 0
     assert "before training" not in capsys.readouterr().out
@@ -202,7 +203,7 @@ def test_every_recipe_of_the_papers_learns_and_survives_a_kill(recipe, run, tmp_
     words += ("queue=16",) if recipe == "moco" else ()  # full after a step
     assert run(recipe, *words, output="whole") == 0
     losses = [float(row["loss"]) for row in rows(tmp_path / "whole" / "history.csv")]
-    assert losses[2] < losses[1]  # the first steps of moco, its queue at random, are easy
+    assert losses[2] < losses[1]  # moco's first steps are easy, since its queue is random
     write = loop.write_file
 
     def killed(path, data):
@@ -226,13 +227,13 @@ def test_other_settings_in_the_same_folder_are_refused(small, run, tmp_path, cap
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "EX1").iterdir()}
     capsys.readouterr()
     for words, shown in (
-        (("--seed", 2, *TOY), "seed = 1; 2 came"),
-        ((*TOY, "learning_rate=0.5"), "learning_rate = 0.0001; 0.5 came"),
+        (("--seed", 2, *TOY), "seed = 1; got 2"),
+        ((*TOY, "learning_rate=0.5"), "learning_rate = 0.0001; got 0.5"),
         ((*TOY, "augmentation.flip=0.5"), "augmentation = "),
     ):
         assert run("EX1", "--init", "none", *words) == 2
         error = capsys.readouterr().err
-        assert shown in error and "name another folder" in error
+        assert shown in error and "choose another folder" in error
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "EX1").iterdir()} == before
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
@@ -243,22 +244,22 @@ def test_other_settings_in_the_same_folder_are_refused(small, run, tmp_path, cap
 @pytest.mark.parametrize(
     ("recipe", "words", "message"),
     [
-        ("EX1", ("--base_folder", "{tmp}/none"), "none/manifest.csv; it is not there; run: python"),
+        ("EX1", ("--base_folder", "{tmp}/none"), "none/manifest.csv; it does not exist; run: pyth"),
         ("EX1", ("--datasets", "youtube_faces"), "expected masked pictures of youtube_faces"),
-        ("EX1", ("--limit", 3), "3 people came, of whom 3 have two"),
-        ("EX1", ("--set", "validation_people=7"), "8 people came"),
-        ("EX1", ("--test_datasets", "celeba"), "celeba: kept for testing, and asked to train on"),
+        ("EX1", ("--limit", 3), "got 3 people, of whom 3 have two"),
+        ("EX1", ("--set", "validation_people=7"), "got 8 people"),
+        ("EX1", ("--test_datasets", "celeba"), "celeba: kept for testing, so not to be trained on"),
         ("masked_dlib", ("--test_datasets", "UTKFace", "lfw"), "UTKFace: kept for testing"),
-        ("EX1", (), "expected first weights at {tmp}/models/moco.weights.h5"),
-        ("FT2", (), "expected first weights at {tmp}/models/CP2.weights.h5"),
-        ("EX1", ("--init", "{tmp}/my.h5"), "expected a weight file to begin with; {tmp}/my.h5"),
-        ("EX1", ("--set", "speed=3"), "expected a field of datasets"),
-        ("EX1", ("--set", "steps"), "expected field=value; 'steps' came"),
-        ("EX1", ("--set", "blend=0.5"), "blend is used where loss is distillation; here it is"),
-        ("masked_dlib", ("--set", "hard=1"), "hard is used where loss is logit or contrastive"),
-        ("moco", ("--set", "frozen=0"), "frozen is used where network is dlib; here it is resnet"),
-        ("CP1", ("--set", "warm_up=9"), "warm_up is used where schedule is cosine; here it is con"),
-        ("masked_dlib", ("--datasets", "lfw"), "lfw: kept for testing, and asked to train on"),
+        ("EX1", (), "expected initial weights at {tmp}/models/moco.weights.h5"),
+        ("FT2", (), "expected initial weights at {tmp}/models/CP2.weights.h5"),
+        ("EX1", ("--init", "{tmp}/my.h5"), "expected a file of initial weights; {tmp}/my.h5"),
+        ("EX1", ("--set", "speed=3"), "expected one of the fields datasets"),
+        ("EX1", ("--set", "steps"), "expected field=value; got 'steps'"),
+        ("EX1", ("--set", "blend=0.5"), "blend is only used if loss is distillation; here it is"),
+        ("masked_dlib", ("--set", "hard=1"), "hard is only used if loss is logit or contrastive"),
+        ("moco", ("--set", "frozen=0"), "frozen is only used if network is dlib; here it is resn"),
+        ("CP1", ("--set", "warm_up=9"), "warm_up is only used if schedule is cosine; here it is c"),
+        ("masked_dlib", ("--datasets", "lfw"), "lfw: kept for testing, so not to be trained on"),
         ("EX1", ("--backbone", "resnet51"), "expected network to be one of resnet50"),
         ("EX1", ("--backbone", "dlib"), "add --set loss=contrastive"),
         ("masked_dlib", ("--backbone", "vgg16"), "expected frozen to be at most 0 for the network"),
@@ -281,7 +282,7 @@ def test_first_weights_of_another_network_are_refused(small, run, tmp_path, caps
     save_weights(network, tmp_path / "other.weights.h5")
     assert run("EX1", "--init", tmp_path / "other.weights.h5", *TOY) == 2
     assert "not the weights of" in capsys.readouterr().err
-    # A machine's folders do not enter the run folder.
+    # Paths of this machine are not recorded in the run folder.
     keras.utils.set_random_seed(4)
     save_weights(small_resnet50(), tmp_path / "mine.weights.h5")
     assert run("EX1", "--init", tmp_path / "mine.weights.h5", *TOY) == 0
@@ -313,7 +314,7 @@ CHAIN = ("moco", "EX1", "CP1", "CP2", "FT1", "FT2", "FT3")
 
 
 def makefile_commands(target: str, **variables: str) -> list[list[str]]:
-    """The python commands of a target of the Makefile, as make would run them."""
+    """Return the Python commands of a target of the Makefile, as make would run them."""
     words = [f"{name}={value}" for name, value in variables.items()]
     done = subprocess.run(
         ["make", "--dry-run", "--always-make", target, *words],
@@ -346,7 +347,7 @@ def test_the_papers_models_and_their_ensemble(small, run, drawn_masked, cache, t
         else:
             assert script.endswith("regenerate_experiment_2_results_from_models.py")
             words += ["--output", str(tmp_path / "table"), "--cache", str(tmp_path / "vectors")]
-            # 1: these are not the paper's figures, and the table says so.
+            # The exit code is 1, since these are not the paper's figures.
             assert regenerate_experiment_2_results_from_models.main(words) == 1
     printed = capsys.readouterr()
     assert "expected its weights" not in printed.err
@@ -379,7 +380,7 @@ def test_momentum_contrast_leaves_features_for_the_pair_networks(small, run, tmp
     assert layers == {"bn1", "conv1"}
     steps = rows(tmp_path / "moco" / "steps.csv")
     assert all(np.isfinite(float(row["loss"])) for row in steps)
-    # A learning rate of almost nothing: the features are still those of the file.
+    # With a tiny learning rate, the features are still those of the file.
     assert run("EX1", *TOY, "learning_rate=1e-12") == 0
     first, then = (
         read_weight_file(tmp_path / "models" / f"{name}.weights.h5") for name in ("moco", "EX1")
@@ -392,18 +393,18 @@ def test_hard_pairs_are_mined_with_the_first_weights(small, run, tmp_path, monke
     keras.utils.set_random_seed(1)
     save_weights(small_resnet50(), tmp_path / "models" / "CP1.weights.h5")
     seen = []
-    mine = train_siamese.mine_hard_pairs
+    mine = pair_training.mine_hard_pairs
 
     def watched(*arguments):
         seen.append(mine(*arguments))
         return seen[-1]
 
-    monkeypatch.setattr(train_siamese, "mine_hard_pairs", watched)
+    monkeypatch.setattr(pair_training, "mine_hard_pairs", watched)
     assert run("FT3", "--datasets", "celeba", *TOY) == 0
     ((faces, hard),) = seen
     assert hard.genuine.shape == (24, 5) and (hard.genuine[:, :3] >= 0).all()
     assert len(faces) == 24
-    # A finished run is not made again, and nothing is mined for it.
+    # A finished run is not trained again, and nothing is mined for it.
     assert run("FT3", "--datasets", "celeba", *TOY) == 0 and len(seen) == 1
     assert run("FT3", "--datasets", "celeba", *TOY, output="again") == 0
     np.testing.assert_array_equal(hard.impostor, seen[1][1].impostor)
@@ -411,7 +412,7 @@ def test_hard_pairs_are_mined_with_the_first_weights(small, run, tmp_path, monke
     save_weights(small_resnet50(), tmp_path / "models" / "CP1.weights.h5")
     assert run("FT3", "--datasets", "celeba", *TOY, output="other") == 0
     assert (hard.impostor != seen[2][1].impostor).any()
-    # The same folder with other first weights is another training.
+    # The same folder with other initial weights is refused.
     assert run("FT3", "--datasets", "celeba", *TOY) == 2
 
 
@@ -469,17 +470,18 @@ DISTILLED += ("--set", "validation_people=2", "views=2", "warm_up=2", "learning_
 
 
 def test_masked_dlib_learns_and_survives_a_kill(run, drawn_masked, tmp_path, capsys):
-    """A process of its own is killed for good within its second epoch."""
+    """Another process is killed by SIGKILL within its second epoch, then resumed here."""
     assert run("masked_dlib", *DISTILLED, output="whole") == 0
     printed = capsys.readouterr().out
-    assert "6 people, 24 pictures; 16 pictures of nobody named" in printed
+    assert "6 people, 24 pictures; 16 unlabelled pictures" in printed
     history = rows(tmp_path / "whole" / "history.csv")
     assert float(history[-1]["loss"]) < float(history[0]["loss"])
     for row in history:
         assert float(row["val_eer"]) == pytest.approx(float(row["val_eer_found"]))
         assert "val_eer_plain" in row
 
-    code = "import sys; from DICTA2021 import train_siamese as t; t.SAME_PERSON = 0.0; "
+    code = "import sys; from DICTA2021 import train_siamese as t; from training import selection; "
+    code += "selection.SAME_PERSON = 0.0; "
     code += "sys.exit(t.main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *run.line("masked_dlib", *DISTILLED, output="cut")]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
@@ -506,7 +508,7 @@ def test_the_closing_map_and_the_rivals_are_in_what_is_kept(run, tmp_path, monke
         maps[name].append(found := mask_metric(*args))
         return found
 
-    monkeypatch.setattr("loop.mask_metric.mask_metric", recorded)
+    monkeypatch.setattr(distillation, "mask_metric", recorded)
     words = ("--steps", 2, "--epoch_steps", 2, "--batch_size", 8, "--set", "validation_people=2")
     words += ("views=2", "warm_up=1", "learning_rate=1e-4")
     changes = {"none": ("metric=0",), "map": ("metric=3",), "alone": ("metric=3", "rivals=0")}
@@ -529,25 +531,26 @@ def test_the_closing_map_and_the_rivals_are_in_what_is_kept(run, tmp_path, monke
 
 
 def test_who_may_be_in_a_test_set_is_left_out(run, drawn_masked, capsys, monkeypatch):
-    read = train_siamese.read_faces
+    read = selection.read_faces
     twin = read(drawn_masked, ["UTKFace"])[0]
 
     def with_a_twin(folder, datasets):
         more = [twin._replace(person="lfw/Twin")] if list(datasets) == ["lfw"] else []
         return read(folder, datasets) + more
 
-    monkeypatch.setattr(train_siamese, "read_faces", with_a_twin)
-    monkeypatch.setattr(train_siamese, "SAME_PERSON", 1e-3)
+    monkeypatch.setattr(selection, "read_faces", with_a_twin)
+    monkeypatch.setattr(selection, "SAME_PERSON", 1e-3)
     words = run.line("masked_dlib", "--test_datasets", "lfw", "--set", "validation_people=2")
     arguments = train_siamese.parse_arguments(words)
     recipe = train_siamese.resolve(arguments)
-    faces, held_out, overlap = train_siamese.choose_faces(arguments, recipe)
+    chosen = (recipe, arguments.base_folder, arguments.cache)
+    faces, held_out, overlap = selection.choose_faces(*chosen)
     assert overlap.same_name == [] and overlap.near.keys() == {twin.place}
     assert len(faces) == 24 + 15 and len(held_out) == 2
     assert twin.place not in {face.place for face in faces}
     printed = capsys.readouterr().out
     assert "0 of 8 people (0 by name), 1 of 16 unlabelled pictures" in printed
-    monkeypatch.setattr(train_siamese, "SAME_PERSON", 10.0)
-    with pytest.raises(train_siamese.TrainingError, match="0 people came"):
-        train_siamese.choose_faces(arguments, recipe)
+    monkeypatch.setattr(selection, "SAME_PERSON", 10.0)
+    with pytest.raises(TrainingError, match="got 0 people"):
+        selection.choose_faces(*chosen)
     assert "8 of 8 people (0 by name), 16 of 16 unlabelled" in capsys.readouterr().out

@@ -32,6 +32,20 @@ def test_benchmark_writes_its_tables(drawn, tmp_path, capsys):
     assert "cores" in meta["hardware"] and str(tmp_path) not in json.dumps(meta)
 
 
+def test_the_page_is_filled_with_the_stored_tables_only(tmp_path, monkeypatch):
+    page = tmp_path / "detection.md"
+    monkeypatch.setattr(detection, "PAGE", page)
+    monkeypatch.setattr(detection, "REPOSITORY", tmp_path)
+    empty = "<!-- detection:begin -->\n<!-- detection:end -->\n"
+    rows, others = [{"pictures_of": "LFW"}], [{"what": "a", "value": "b"}]
+    for folder in ("elsewhere", "benchmarks/results"):
+        page.write_text(empty)
+        words = ["--base_folder", str(tmp_path), "--output", str(tmp_path / folder)]
+        detection.write_results(rows, others, detection.parse_arguments(words))
+        written = (tmp_path / folder / "detection.md").read_text()
+        assert page.read_text() == empty if folder == "elsewhere" else written in page.read_text()
+
+
 def test_benchmark_needs_a_dataset(tmp_path, capsys):
     assert detection.main(["--base_folder", str(tmp_path)]) == 2
     assert "none is there" in capsys.readouterr().err

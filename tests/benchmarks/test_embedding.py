@@ -34,7 +34,11 @@ def test_pattern_numbers_the_distinct_pictures(benchmark, tmp_path):
     assert benchmark.read_pattern(tmp_path / "list").tolist() == [[0, 1], [1, 0], [0, 2]]
 
 
-def test_command_writes_its_table(benchmark, folder, tmp_path, capsys):
+def test_command_writes_its_table(benchmark, folder, tmp_path, capsys, monkeypatch):
+    page = tmp_path / "speed.md"
+    page.write_text("<!-- embedding:begin -->\n<!-- embedding:end -->\n")
+    monkeypatch.setattr(benchmark, "PAGE", page)
+    monkeypatch.setattr(benchmark, "RESULTS", tmp_path / "out")
     (tmp_path / "list").write_text("a b 0 1\nb c 1 0\na c 0 1\nd a 0 0\n")
     arguments = ["--folder", str(folder), "--pairs", str(tmp_path / "list"), "--models", "dlib"]
     arguments += ["--repeats", "1", "--limit", "3", "--batch_size", "2"]
@@ -46,6 +50,7 @@ def test_command_writes_its_table(benchmark, folder, tmp_path, capsys):
     assert "| cold to predict |" in capsys.readouterr().out
     text = (tmp_path / "out" / "embedding.md").read_text()
     assert "Keras 3" in text and "cores" in text and "--loop_pairs" not in text
+    assert text in page.read_text()
     meta = json.loads((tmp_path / "out" / "embedding.meta.json").read_text())
     assert meta["inputs_sha256"].keys() == {"list"}
     assert "cores" in meta["hardware"] and str(tmp_path) not in json.dumps(meta)

@@ -1,4 +1,4 @@
-"""The masking benchmark's usage; its figures are measured, not tested."""
+"""The masking benchmark's usage and the page it fills; its figures are measured, not tested."""
 
 import pytest
 
@@ -17,3 +17,15 @@ def test_wrong_usage_is_one_line(capsys, words, message):
         masking.main(words)
     assert stop.value.code == 2
     assert message in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_page_is_filled(tmp_path, monkeypatch):
+    page = tmp_path / "speed.md"
+    page.write_text("<!-- masking:begin -->\n<!-- masking:end -->\n")
+    monkeypatch.setattr(masking, "PAGE", page)
+    rows = [{"what": "ours, cold, 1 process", "pictures_per_second": "89"}]
+    arguments = masking.parse_arguments(["--folder", "UTKFace", "--output", str(tmp_path)])
+    masking.write_results(rows, tmp_path, arguments)
+    text = (tmp_path / "masking.md").read_text()
+    assert "| ours, cold, 1 process | 89 |" in text and "--folder UTKFace" in text
+    assert text in page.read_text()

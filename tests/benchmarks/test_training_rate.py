@@ -23,7 +23,11 @@ def masked(tmp_path_factory):
     return folder / "masked"
 
 
-def test_command_writes_its_table(masked, tmp_path, capsys):
+def test_command_writes_its_table(masked, tmp_path, capsys, monkeypatch):
+    page = tmp_path / "speed.md"
+    page.write_text("<!-- training:begin -->\n<!-- training:end -->\n")
+    monkeypatch.setattr(training_rate, "PAGE", page)
+    monkeypatch.setattr(training_rate, "RESULTS", tmp_path)
     words = ["--base_folder", str(masked), "--recipes", "masked_dlib", "--steps", "2"]
     words += ["--repeats", "1", "--cache", str(tmp_path / "cache"), "--output", str(tmp_path)]
     assert training_rate.main([*words, "--set", "validation_people=2", "views=1", "batch=4"]) == 0
@@ -36,6 +40,7 @@ def test_command_writes_its_table(masked, tmp_path, capsys):
     assert "| fit to bare |" in capsys.readouterr().out
     text = (tmp_path / "training.md").read_text()
     assert "cores" in text and "--set validation_people=2" in text
+    assert text in page.read_text()
     meta = json.loads((tmp_path / "training.meta.json").read_text())
     assert str(tmp_path) not in json.dumps(meta) and "cores" in meta["hardware"]
     assert meta["inputs_sha256"].keys() == {"masked/manifest.csv"}
@@ -52,7 +57,7 @@ def test_the_timed_command_is_the_training_command(tmp_path):
 
 def test_wrong_usage_is_one_line(tmp_path, capsys):
     assert training_rate.main(["--base_folder", str(tmp_path / "none")]) == 2
-    assert "manifest.csv; it is not there" in capsys.readouterr().err
+    assert "manifest.csv; it does not exist" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         training_rate.main(["--base_folder", str(tmp_path), "--steps", "0"])
     assert stop.value.code == 2

@@ -123,7 +123,7 @@ def test_a_known_face_is_looked_for_at_its_place(face):
         expected = chip_by_points(beside, one.points)
         chip = known_face_chip(beside, Face(one.box, one.landmarks), "found")
         np.testing.assert_array_equal(chip, expected)
-    # Where nothing is found, by the face's own points.
+    # Where nothing is found, the face's own points are used.
     grey = np.full((200, 200, 3), 128, np.uint8)
     grey[80:90] = 200
     own = find_faces(face).faces[0]

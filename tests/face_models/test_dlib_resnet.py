@@ -5,7 +5,7 @@ import dlib
 import numpy as np
 import pytest
 
-from face_models import dlib_resnet
+from face_models import dlib_file, dlib_resnet
 from face_models.weight_arrays import WeightFileError
 from face_models.weight_files import save_weights
 
@@ -17,7 +17,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def dlibs_own():
-    return dlib.face_recognition_model_v1(str(dlib_resnet.package_weights()))
+    return dlib.face_recognition_model_v1(str(dlib_file.package_weights()))
 
 
 def compare(network, dlibs_own, chips: np.ndarray) -> float:
@@ -44,7 +44,7 @@ def test_twenty_faces_agree_with_dlib(network, dlibs_own, shared_folder):
 
 
 def test_package_is_found_without_being_imported():
-    assert dlib_resnet.package_weights().name == "dlib_face_recognition_resnet_model_v1.dat"
+    assert dlib_file.package_weights().name == "dlib_face_recognition_resnet_model_v1.dat"
     assert "face_recognition_models" not in sys.modules
 
 
@@ -56,8 +56,8 @@ def test_every_layer_belongs_to_a_stage(network):
 
 def test_frozen_stages_are_not_trained():
     network = dlib_resnet.dlib_network("none")
-    # 29 convolutions with kernel and bias, one dense kernel; 15 of the convolutions stand in the
-    # stem and the 3 + 4 blocks of 32 and 64 filters.
+    # 29 convolutions with kernel and bias, one dense kernel; 15 of the convolutions are in the stem
+    # and in the 3 + 4 blocks of 32 and 64 filters.
     assert len(network.trainable_variables) == 59
     dlib_resnet.freeze_stages(network, 8)
     assert len(network.trainable_variables) == 59 - 2 * 15
@@ -81,7 +81,7 @@ def test_saved_weights_come_back(network, tmp_path, dtype, tolerance, largest):
 
 
 def test_damaged_files_are_refused(tmp_path):
-    whole = dlib_resnet.package_weights().read_bytes()
+    whole = dlib_file.package_weights().read_bytes()
     con = b"\x05con_4\x01\x02\x02"
     cases = {
         "truncated.dat": whole[:-1_000_000],
@@ -92,8 +92,8 @@ def test_damaged_files_are_refused(tmp_path):
     }
     for name, data in cases.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(WeightFileError, match=f"{name}: expected dlib_face_") as refused:
-            dlib_resnet.read_dat(tmp_path / name)
+        with pytest.raises(WeightFileError, match=f"{name}: expected a complete dlib_") as refused:
+            dlib_file.read_dat(tmp_path / name)
         assert "\n" not in str(refused.value)
     with pytest.raises(WeightFileError, match="cannot be read"):
-        dlib_resnet.read_dat(tmp_path / "absent.dat")
+        dlib_file.read_dat(tmp_path / "absent.dat")

@@ -17,7 +17,7 @@ FEATURES = {"resnet50": 2048, "vgg19": 512, "mobilenet_v2": 1280, "senet50": 204
 
 
 def randomise(model, seed=0):
-    """Give every weight, batch statistics too, a random value of a sane size."""
+    """Give every weight and batch statistic a random value of a sensible size."""
     generator = np.random.default_rng(seed)
     for variable in model.variables:
         if variable.dtype != "float32":
@@ -128,7 +128,7 @@ def test_embedding_model_of_a_plain_model_is_itself():
 def test_features_and_logit_agree_with_torch(torch_siamese, checkpoint):
     import torch
 
-    # Coloured squares of unlike strength: noise of single pixels would leave all features alike.
+    # Coloured squares of different strengths: with noise in single pixels all features are alike.
     squares = np.random.default_rng(3).normal(0, 300, (8, 7, 7, 3)).astype("float32")
     squares *= np.arange(1, 9, dtype="float32")[:, None, None, None]
     pictures = squares.repeat(32, axis=1).repeat(32, axis=2)

@@ -33,7 +33,7 @@ WHOLE = chip_preparation("whole")
 
 
 class MeanColours:
-    """Stands for a network: a picture's mean of each channel; counts what it is asked for."""
+    """Stands in for a network: gives the mean of each channel, and records the batch sizes."""
 
     name = "mean_colours"
 
@@ -50,7 +50,7 @@ def no_network():
 
 
 def plain(path: Path, value: int, size: int = 20) -> Path:
-    """Write a picture of one grey value, exactly."""
+    """Write a picture with exactly one grey value."""
     write_picture(path, np.full((size, size, 3), value, np.uint8))
     return path
 
@@ -315,7 +315,7 @@ def test_processes_share_one_cache(eight, tmp_path):
 def test_a_file_that_is_no_cache_is_refused(eight, tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "embeddings.sqlite").write_bytes(b"something else " * 100)
-    with pytest.raises(CacheError, match="delete it or name another folder") as refused:
+    with pytest.raises(CacheError, match="delete it or choose another folder") as refused:
         embed_pictures(eight, MeanColours, "k", WHOLE, cache=tmp_path / "cache")
     assert "\n" not in str(refused.value)
 
@@ -390,7 +390,7 @@ def test_distance_similarity_by_hand():
     np.testing.assert_allclose(
         distance_similarity(references, probes), [1 / 6, 1, 1 / 2], rtol=1e-12
     )
-    with pytest.raises(ValueError, match=r"\(3, 2\) and \(2, 2\) came"):
+    with pytest.raises(ValueError, match=r"got \(3, 2\) and \(2, 2\)"):
         distance_similarity(references, probes[:2])
 
 
@@ -417,7 +417,7 @@ def test_pair_scores_stream_and_leave_failures_open():
     scores = pair_scores(vectors, references, probes, chunk=2)
     np.testing.assert_allclose(scores[[0, 1, 3]], [1 / (1 + 8**0.5), 1, 1 / (1 + 200**0.5)])
     assert np.isnan(scores[[2, 4]]).all()
-    with pytest.raises(ValueError, match="are no pairs"):
+    with pytest.raises(ValueError, match="as many references as probes"):
         pair_scores(vectors, references, probes[:2])
 
 

@@ -14,7 +14,7 @@ from face_models.weight_files import load_weights, read_weight_file
 
 
 def write_legacy(path, layers: dict[str, dict[str, np.ndarray]], root="model_weights"):
-    """Write an .h5 file in the layout of Keras 2, as the published files have it."""
+    """Write an .h5 file in the layout of Keras 2, which the published files have."""
     with h5py.File(path, "w") as file:
         group = file.create_group(root) if root else file
         group.attrs["layer_names"] = [layer.encode() for layer in layers]
@@ -119,7 +119,7 @@ def test_a_published_whole_network_loads_through_its_nested_groups(tmp_path):
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "senet50"])
 def test_names_that_keras_3_changed_are_found(tmp_path, name):
-    """The published files call a depthwise kernel so, and have slashes in SENet50's layers."""
+    """The published files say depthwise_kernel, and have slashes in SENet50's layer names."""
     model = networks.build_network(name)
     nested = {}
     for part in model.layers:
@@ -342,7 +342,7 @@ def test_attribute_checkpoint_in_a_zip_converts(tmp_path, torch_siamese, capsys)
     assert "resnet50_classifier" in capsys.readouterr().out
     model = resnet50.resnet50_classifier(5, output)
     np.testing.assert_array_equal(model.get_layer("fc").get_weights()[1], np.arange(5))
-    # Its features are those of the Siamese file, whichever file they are read from.
+    # The original and the converted file give the same features.
     features = resnet50.resnet50(plain)
     np.testing.assert_array_equal(
         features.get_layer("conv1").get_weights()[0],
@@ -359,7 +359,7 @@ def test_wrong_usage_exits_2(arguments, capsys):
     assert stop.value.code == 2
 
 
-def test_help_teaches_with_an_example(capsys):
+def test_help_shows_an_example(capsys):
     with pytest.raises(SystemExit) as stop:
         published_weights.main(["--help"])
     assert stop.value.code == 0

@@ -121,7 +121,7 @@ def test_a_utkface_name_that_lacks_a_field_is_masked_and_reported(tmp_path):
 
 def test_missing_folder(tmp_path):
     for dataset in LAYOUTS:
-        with pytest.raises(DatasetError, match="not there"):
+        with pytest.raises(DatasetError, match="does not exist"):
             read_dataset(tmp_path, dataset, 0)
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -24,98 +25,122 @@ def encode(image: Image.Image, file_format: str, **options) -> bytes:
     return buffer.getvalue()
 
 
-def mutate(folder: Path, count: int) -> dict[str, str]:
-    """Write count files; return what must come of each by name (or any, where both may be)."""
-    generator = np.random.default_rng(2024)
-    faces = [Image.fromarray(draw_face(draw_person(5, i), 0, 5, 140)) for i in range(6)]
-    expected = {}
+class Kitchen(NamedTuple):
+    """What broken and odd files are made from: faces as pictures, and a source of chance."""
 
-    def write(name: str, data: bytes, status: str) -> None:
+    faces: list[Image.Image]
+    generator: np.random.Generator
+
+    def face(self, i: int) -> Image.Image:
+        return self.faces[i % len(self.faces)]
+
+    def good(self, i: int) -> tuple[str, bytes]:
+        """Return the ending and the content of a good file."""
+        suffix, file_format = FORMATS[i % len(FORMATS)]
+        return suffix, encode(self.face(i), file_format)
+
+
+def cut(kitchen: Kitchen, i: int):
+    suffix, data = kitchen.good(i)
+    kept = int(len(data) * kitchen.generator.uniform(0.01, 0.8))
+    return f"cut {i}.{suffix}", data[:kept], "bad"
+
+
+def flipped(kitchen: Kitchen, i: int):
+    generator = kitchen.generator
+    suffix, data = kitchen.good(i)
+    broken = bytearray(data)
+    for place in generator.integers(0, len(broken), generator.integers(1, 40)):
+        broken[place] ^= 1 << generator.integers(8)
+    return f"flipped-{i}.{suffix}", bytes(broken), "any"
+
+
+def renamed(kitchen: Kitchen, i: int):
+    suffix = FORMATS[(i + 1) % len(FORMATS)][0].upper()
+    return f"renamed_{i}.{suffix}", kitchen.good(i)[1], "masked"
+
+
+def wrong_ending(kitchen: Kitchen, i: int):
+    ending = (".txt", "", ".jpg.bak")[i % 3]
+    return f"portrait{i}{ending}", kitchen.good(i)[1], "skipped"
+
+
+def empty(kitchen: Kitchen, i: int):
+    return f"empty{i}.png", b"", "unreadable"
+
+
+def text(kitchen: Kitchen, i: int):
+    return f"text{i}.jpg", b"<html>please log in</html>" * (1 + i), "unreadable"
+
+
+def tiny(kitchen: Kitchen, i: int):
+    return f"tiny{i}.png", encode(Image.new("RGB", (1, 1 + i % 3)), "PNG"), "no_face"
+
+
+def long(kitchen: Kitchen, i: int):
+    size = (30000, 10) if i % 2 else (10, 30000)
+    return f"long{i}.png", encode(Image.new("RGB", size, "grey"), "PNG"), "no_face"
+
+
+def sixteen_bits(kitchen: Kitchen, i: int):
+    grey = np.asarray(kitchen.face(i).convert("L")).astype(np.uint16) * 257
+    return f"sixteen{i}.png", encode(Image.fromarray(grey), "PNG"), "masked"
+
+
+def alpha(kitchen: Kitchen, i: int):
+    return f"alpha{i}.png", encode(kitchen.face(i).convert("RGBA"), "PNG"), "masked"
+
+
+def cmyk(kitchen: Kitchen, i: int):
+    return f"cmyk{i}.jpg", encode(kitchen.face(i).convert("CMYK"), "JPEG"), "masked"
+
+
+def turned(kitchen: Kitchen, i: int):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = kitchen.face(i).transpose(Image.Transpose.ROTATE_90)
+    return f"turned{i}.jpg", encode(lying, "JPEG", quality=95, exif=exif), "masked"
+
+
+def animated(kitchen: Kitchen, i: int):
+    suffix, file_format = [("gif", "GIF"), ("webp", "WEBP")][i % 2]
+    options = {"save_all": True, "append_images": [kitchen.face(i + 1), kitchen.face(i + 2)]}
+    return f"moving{i}.{suffix}", encode(kitchen.face(i), file_format, **options), "masked"
+
+
+def whole(kitchen: Kitchen, i: int):
+    names = ["Ünïcødé 面", "quote\"d, 'comma'", "new\nline", " space ", "-dash", "%s{}$HOME;`ls`"]
+    suffix, data = kitchen.good(i)
+    return f"{names[i % len(names)]}{i}.{suffix}", data, "masked"
+
+
+def bomb(kitchen: Kitchen, i: int):
+    header = bytearray(encode(Image.new("1", (1, 1)), "BMP"))
+    header[18:26] = (50000 + i).to_bytes(4, "little") * 2
+    return f"bomb{i}.bmp", bytes(header), "unreadable"
+
+
+KINDS = [cut, flipped, renamed, wrong_ending, empty, text, tiny, long, sixteen_bits, alpha]
+KINDS += [cmyk, turned, animated, whole, bomb, flipped, cut, flipped]
+
+
+def mutate(folder: Path, count: int) -> dict[str, str]:
+    """Write count files; return the expected status of each by name (any where both may be)."""
+    faces = [Image.fromarray(draw_face(draw_person(5, i), 0, 5, 140)) for i in range(6)]
+    kitchen = Kitchen(faces, np.random.default_rng(2024))
+    expected = {}
+    for i in range(count - 8):
+        name, data, status = KINDS[i % len(KINDS)](kitchen, i)
         (folder / name).write_bytes(data)
         expected[name] = status
+    return expected | write_odd_names(folder, encode(faces[0], "JPEG"))
 
-    def good(i: int):
-        suffix, file_format = FORMATS[i % len(FORMATS)]
-        return suffix, encode(faces[i % len(faces)], file_format)
 
-    def cut(i):
-        suffix, data = good(i)
-        write(f"cut {i}.{suffix}", data[: int(len(data) * generator.uniform(0.01, 0.8))], "bad")
-
-    def flipped(i):
-        suffix, data = good(i)
-        broken = bytearray(data)
-        for place in generator.integers(0, len(broken), generator.integers(1, 40)):
-            broken[place] ^= 1 << generator.integers(8)
-        write(f"flipped-{i}.{suffix}", bytes(broken), "any")
-
-    def renamed(i):
-        data = good(i)[1]
-        write(f"renamed_{i}.{FORMATS[(i + 1) % len(FORMATS)][0].upper()}", data, "masked")
-
-    def wrong_ending(i):
-        write(f"portrait{i}" + (".txt", "", ".jpg.bak")[i % 3], good(i)[1], "skipped")
-
-    def empty(i):
-        write(f"empty{i}.png", b"", "unreadable")
-
-    def text(i):
-        write(f"text{i}.jpg", b"<html>please log in</html>" * (1 + i), "unreadable")
-
-    def tiny(i):
-        write(f"tiny{i}.png", encode(Image.new("RGB", (1, 1 + i % 3)), "PNG"), "no_face")
-
-    def long(i):
-        size = (30000, 10) if i % 2 else (10, 30000)
-        write(f"long{i}.png", encode(Image.new("RGB", size, "grey"), "PNG"), "no_face")
-
-    def sixteen_bits(i):
-        grey = np.asarray(faces[i % 6].convert("L")).astype(np.uint16) * 257
-        write(f"sixteen{i}.png", encode(Image.fromarray(grey), "PNG"), "masked")
-
-    def alpha(i):
-        image = faces[i % 6].convert("RGBA")
-        write(f"alpha{i}.png", encode(image, "PNG"), "masked")
-
-    def cmyk(i):
-        write(f"cmyk{i}.jpg", encode(faces[i % 6].convert("CMYK"), "JPEG"), "masked")
-
-    def turned(i):
-        exif = Image.Exif()
-        exif[0x0112] = 6
-        lying = faces[i % 6].transpose(Image.Transpose.ROTATE_90)
-        write(f"turned{i}.jpg", encode(lying, "JPEG", quality=95, exif=exif), "masked")
-
-    def animated(i):
-        more = [faces[(i + 1) % 6], faces[(i + 2) % 6]]
-        suffix, file_format = [("gif", "GIF"), ("webp", "WEBP")][i % 2]
-        options = {"save_all": True, "append_images": more}
-        write(f"moving{i}.{suffix}", encode(faces[i % 6], file_format, **options), "masked")
-
-    def whole(i):
-        names = [
-            "Ünïcødé 面",
-            "quote\"d, 'comma'",
-            "new\nline",
-            " space ",
-            "-dash",
-            "%s{}$HOME;`ls`",
-        ]
-        suffix, data = good(i)
-        write(f"{names[i % len(names)]}{i}.{suffix}", data, "masked")
-
-    def bomb(i):
-        header = bytearray(encode(Image.new("1", (1, 1)), "BMP"))
-        header[18:26] = (50000 + i).to_bytes(4, "little") * 2
-        write(f"bomb{i}.bmp", bytes(header), "unreadable")
-
-    kinds = [cut, flipped, renamed, wrong_ending, empty, text, tiny, long, sixteen_bits, alpha]
-    kinds += [cmyk, turned, animated, whole, bomb, flipped, cut, flipped]
-    for i in range(count - 8):
-        kinds[i % len(kinds)](i)
+def write_odd_names(folder: Path, face: bytes) -> dict[str, str]:
+    """Write eight files that are odd by their names or kinds, not by their content."""
+    expected = {}
     deep = folder / ("d" * 200) / ("e" * 200)
     deep.mkdir(parents=True)
-    face = encode(faces[0], "JPEG")
     (deep / ("f" * 200 + ".jpg")).write_bytes(face)
     expected[str((deep / ("f" * 200 + ".jpg")).relative_to(folder))] = "masked"
     # Writable as it stands, but masked_<name> is longer than a file name may be.

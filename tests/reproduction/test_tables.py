@@ -138,6 +138,12 @@ def test_a_failed_row_stays_in_every_layout():
     assert lines[2] == "t,sof_original,CP1,EER,0.101,,3,FAIL,,,,score file is missing"
 
 
+def test_csv_keeps_full_precision_and_leaves_none_empty():
+    assert tables.rows_to_csv(("a", "b"), [(0.1 + 0.2, None), ("x,y", 1)]) == (
+        'a,b\n0.30000000000000004,\n"x,y",1\n'
+    )
+
+
 def test_a_cell_the_published_table_lacks_stays_blank():
     other = CELL._replace(row="sof_original", column="CP2")
     assert tables.matrix([judge(CELL, 0.101), judge(other, 0.101)])[1] == [

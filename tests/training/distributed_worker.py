@@ -1,4 +1,4 @@
-"""One process of a training on several devices, for test_distribution; prints what came of it.
+"""One process of a training on several devices, for test_distribution; prints its results.
 
 python distributed_worker.py none|gpus|hosts FOLDER EPOCHS [momentum]
 """
@@ -19,10 +19,10 @@ if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow" and distributio
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
     mirrored = tf.distribute.MirroredStrategy
-    # Without GPUs the strategy takes one processor alone.
+    # Without GPUs the strategy uses only one processor.
     tf.distribute.MirroredStrategy = lambda: mirrored(["CPU:0", "CPU:1"])
 
-import keras  # noqa: E402 (devices are divided before)
+import keras  # noqa: E402 (devices are divided first)
 
 from training import devices, loop  # noqa: E402
 from training.momentum_contrast import MomentumContrast  # noqa: E402
@@ -79,7 +79,7 @@ with devices.distributed(distribution) as where:
         x = keras.Input((4,))
         y = keras.layers.Dense(8, activation="relu", name="first")(x)
         y = keras.layers.Dense(1, name="last")(y)
-        # Its statistics, which are those of each device's part, are kept and decide nothing.
+        # Its statistics, which each device computes of its part, are stored but have no effect.
         norm = keras.layers.Rescaling(0.0)(keras.layers.BatchNormalization(name="norm")(x))
         model = keras.Model(x, keras.layers.Add()([y, keras.layers.Dense(1, name="none")(norm)]))
         model.compile(keras.optimizers.Adam(0.02), "mse")
@@ -93,7 +93,7 @@ with devices.distributed(distribution) as where:
         return {"error": float(np.mean((found - wanted[:15]) ** 2))}
 
     if where.number == 0:
-        validate()  # the chief alone
+        validate()  # on the chief only
     history = loop.fit(
         model,
         loop.Batches(make, 5, share=where.share),

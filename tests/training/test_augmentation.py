@@ -1,4 +1,4 @@
-"""Masks and pictures varied at random: what the generator decides, and what it may not change."""
+"""Random masks and changes of pictures: what the generator decides, and what stays the same."""
 
 import numpy as np
 import pytest

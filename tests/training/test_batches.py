@@ -1,4 +1,4 @@
-"""What is drawn into a batch: pictures of one colour a face tell who it is and whether masked."""
+"""What is drawn into a batch: each face is a picture of one grey level, so it can be recognised."""
 
 import threading
 
@@ -12,13 +12,14 @@ from training import batches
 from training.augmentation import Augmentation
 from training.batches import (
     HARD_CHOICES,
+    NONE,
     HardPairs,
     distillation_batches,
     pair_batches,
     view_batches,
 )
 from training.faces import TrainingError, TrainingFace
-from training.losses import NOBODY
+from training.losses import UNLABELLED
 from training.recipes import PUBLISHED_LOOK
 from training.view_bank import Bank
 
@@ -39,12 +40,12 @@ def faces(tmp_path, upright_landmarks) -> list[TrainingFace]:
 
 
 def seen(pictures: np.ndarray) -> list[tuple[int, bool]]:
-    """Number of each face, and whether it wears a mask."""
+    """Return the number of each face, and whether it wears a mask."""
     return [(int(p[0, 0, 0]) - 20, p[150, 100, 0] == 255) for p in pictures]
 
 
 def draw(faces, batch=8, steps=6, seed=1, **hard):
-    """All pairs of some steps: (reference, probe, label), faces as (number, masked)."""
+    """Return all pairs of some steps: (reference, probe, label), faces as (number, masked)."""
     make = pair_batches(faces, batch, PUBLISHED_LOOK, AS_IT_IS, seed, **hard)
     pairs = []
     for step in range(steps):
@@ -61,7 +62,7 @@ def test_genuine_and_impostor_alternate_and_the_mask_changes_sides(faces):
         assert label == (i % 2 == 0)
         assert reference_masked == (i % 4 >= 2) and probe_masked != reference_masked
         assert (PEOPLE[first] == PEOPLE[second]) == bool(label)
-        # Another photograph, but for who has one alone.
+        # Another photograph, unless the person has only one.
         assert label == 0 or first != second or PEOPLE[first] == "c"
 
 
@@ -80,7 +81,7 @@ def test_a_batch_is_a_function_of_seed_epoch_and_step(faces):
     whole = batch(1, 2, 3)
     assert batch(1, 2, 3) == whole
     assert len({whole, batch(1, 2, 4), batch(1, 3, 3), batch(2, 2, 3), batch(1, 3, 2)}) == 5
-    # In whatever order and thread: the loader's threads share the function.
+    # In any order and thread, since the loader's threads share the function.
     make = pair_batches(faces, 4, Augmentation(), AS_IT_IS, 1)
     found: dict[int, bytes] = {}
     threads = [
@@ -95,11 +96,11 @@ def test_a_batch_is_a_function_of_seed_epoch_and_step(faces):
     assert found == {step: alone(2, step)[0][0].tobytes() for step in (3, 4, 5)}
 
 
-def test_faces_of_nobody_make_no_pairs(faces):
+def test_unlabelled_faces_make_no_pairs(faces):
     nobody = [face._replace(person="") for face in faces[:2]]
     drawn = draw(nobody + faces[2:])
     assert {number for pair in drawn for number, _ in pair[:2]} == {2, 3, 4, 5}
-    with pytest.raises(TrainingError, match="two people to train on; 1 came"):
+    with pytest.raises(TrainingError, match="two people to train on; got 1"):
         pair_batches(nobody + faces[2:5], 4, PUBLISHED_LOOK, AS_IT_IS, 1)
 
 
@@ -123,16 +124,16 @@ MASKED = np.array([[0], [4], [5], [1], [9], [21]], np.float32)
 
 def test_hard_pairs_by_hand():
     hard = HardPairs(UNMASKED, MASKED, PEOPLE)
-    none = [NOBODY] * HARD_CHOICES
-    # Face 0 at 0: its person's other is 1; masked others at 5, 1, 9, 21.
+    none = [NONE] * HARD_CHOICES
+    # Face 0 at 0: the person's other face is 1; other people's masked ones are at 5, 1, 9, 21.
     assert hard.genuine[0].tolist() == [1, *none[1:]]
-    assert hard.impostor[0].tolist() == [3, 2, 4, 5, NOBODY]
+    assert hard.impostor[0].tolist() == [3, 2, 4, 5, NONE]
     # Face 2 at 5: own masked ones at 1 (face 3) and 9 (face 4) are equally far.
     assert hard.genuine[2].tolist() == [3, 4, *none[2:]]
     assert hard.impostor[2].tolist() == [1, 0, 5, *none[3:]]
     # Face 4 at 9: its own at 1 is farther than that at 5.
     assert hard.genuine[4].tolist() == [3, 2, *none[2:]]
-    assert hard.genuine[5].tolist() == none  # one picture alone
+    assert hard.genuine[5].tolist() == none  # only one picture
     assert hard.impostor[5].tolist() == [4, 2, 1, 3, 0]
 
 
@@ -149,7 +150,7 @@ def test_only_the_hardest_are_kept():
 
 @pytest.mark.parametrize("distances", [2**23, 130, 1])
 def test_hard_pairs_of_many_dimensions_against_numpy(monkeypatch, distances):
-    monkeypatch.setattr(batches, "_DISTANCES", distances)  # few: a row or two at once
+    monkeypatch.setattr(batches, "_DISTANCES", distances)  # small values: a row or two at a time
     generator = np.random.default_rng(2)
     unmasked, masked = generator.normal(size=(2, 60, 8)).astype(np.float32)
     people = [f"p{i % 7}" for i in range(60)]
@@ -166,12 +167,12 @@ def test_hard_pairs_of_many_dimensions_against_numpy(monkeypatch, distances):
 
 def test_hard_partners_are_taken_in_their_share(faces):
     hard = HardPairs(UNMASKED, MASKED, PEOPLE)
-    hard.genuine[:, 1:], hard.impostor[:, 1:] = NOBODY, NOBODY  # the hardest alone
+    hard.genuine[:, 1:], hard.impostor[:, 1:] = NONE, NONE  # only the hardest
     for first, second, label in draw(faces, steps=10, hard=hard, hard_share=1.0):
-        # Mined as unmasked against masked; they are drawn so, on either side.
+        # Mined as unmasked against masked, and drawn like that, in either order.
         (plain, _), (masked, _) = sorted((first, second), key=lambda side: side[1])
         expected = (hard.genuine if label else hard.impostor)[plain, 0]
-        assert masked == (plain if expected == NOBODY else expected)
+        assert masked == (plain if expected == NONE else expected)
     impostors = [p for p in draw(faces, steps=20, hard=hard, hard_share=0.5) if not p[2]]
     sides = [sorted(pair[:2], key=lambda side: side[1]) for pair in impostors]
     share = np.mean([masked == hard.impostor[plain, 0] for (plain, _), (masked, _) in sides])
@@ -191,7 +192,7 @@ def bank() -> Bank:
 
 
 TEACHERS = np.arange(12, dtype=np.float32).reshape(6, 2)
-NUMBERS = np.array([0, 0, 1, 1, NOBODY, NOBODY])
+NUMBERS = np.array([0, 0, 1, 1, UNLABELLED, UNLABELLED])
 
 
 def distilled(bank, plain, batch=4, seed=1, epoch=0, step=0):
@@ -208,7 +209,7 @@ def test_chips_come_with_their_teachers_vector_and_person(bank):
         faces, kinds = divmod(chips[:, 0, 0, 0].astype(int), 10)
         np.testing.assert_array_equal(targets[:, :2], TEACHERS[faces])
         np.testing.assert_array_equal(targets[:, 2], NUMBERS[faces])
-        assert len(set(faces)) == 4 and 2 not in faces  # nobody twice, no unusable one
+        assert len(set(faces)) == 4 and 2 not in faces  # no face twice, no unusable one
         views |= set(kinds)
     assert views == {0, 1, 2, 3}
 
@@ -239,13 +240,13 @@ def test_distillation_batches_are_a_function_of_seed_epoch_and_step(bank):
 
 def test_two_views_of_each_picture(faces):
     look = Augmentation(published=1, flip=0, light=0.01)
-    nobody = [face._replace(person="") for face in faces]  # no names are needed
+    nobody = [face._replace(person="") for face in faces]  # no labels are needed
     make = view_batches(nobody, 16, look, AS_IT_IS, 1)
     (queries, keys), labels = make(0, 0)
     assert queries.shape == keys.shape == (16, 200, 200, 3)
     np.testing.assert_array_equal(labels, np.zeros((16, 1)))
     assert labels.dtype == np.int32
-    # One face's levels differ by less than two between views, those of faces do too: compare masks.
+    # Levels differ as little between faces as between views of one face, so compare the masks.
     masked = [
         (q[150, 100, 0] > 100, k[150, 100, 0] > 100) for q, k in zip(queries, keys, strict=True)
     ]

@@ -44,7 +44,7 @@ def start(backend: str, distribution: str, folder: Path, epochs: int, *more: str
 
 
 def ended(*processes) -> list[dict]:
-    """What processes printed; where one fails, all are ended and its last lines shown."""
+    """Return what processes printed; if one fails, end all and show its last lines."""
     found = []
     try:
         for process in processes:
@@ -90,7 +90,7 @@ def test_two_devices_and_two_hosts(backend, tmp_path):
     (devices_,) = ended(start(backend, "gpus", tmp_path / "devices", 4, **flags))
     assert (alone["replicas"], devices_["replicas"], devices_["hosts"]) == (1, 2, 1)
 
-    # Two epochs by two hosts, the second of which has a folder of its own, where nothing comes.
+    # Two epochs by two hosts; the second one is given another folder, which must stay absent.
     first = two_hosts(backend, [tmp_path / "run", tmp_path / "nothing"], 2)
     assert [host["number"] for host in first] == [0, 1]
     assert {host["hosts"] for host in first} == {host["replicas"] for host in first} == {2}
@@ -98,8 +98,8 @@ def test_two_devices_and_two_hosts(backend, tmp_path):
     names = {path.name for path in (tmp_path / "run").iterdir()} - {"tensorboard"}
     expected = {"arguments.json", "best.weights.h5", "history.csv", "steps.csv"}
     assert names == expected | {"last-0002.npz"}
-    # Started again they go on; both end with the same bits in all that is trained. Statistics of
-    # batch normalisation are each host's own on TensorFlow; the chief's are kept.
+    # Started again they resume, and both end with the same bits in all that is trained. On
+    # TensorFlow each host has its own statistics of batch normalisation; the chief's are saved.
     hosts = two_hosts(backend, [tmp_path / "run"] * 2, 4)
     assert hosts[0]["trained"] == hosts[1]["trained"]
     assert hosts[0]["losses"] == hosts[1]["losses"] and len(hosts[0]["losses"]) == 4

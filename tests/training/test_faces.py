@@ -1,4 +1,4 @@
-"""A manifest -> faces, people held out, people who may be in a test set too."""
+"""Faces read from a manifest, people held out, and people who may be in a test set too."""
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ from training.faces import (
     TrainingFace,
     by_person,
     divide,
-    identity_overlap,
     read_faces,
 )
+from training.selection import identity_overlap
 
 POINTS = np.arange(136).reshape(68, 2)
 
@@ -55,10 +55,10 @@ def test_masked_pictures_are_read_in_the_order_of_their_places(masked):
     ann = faces[0]
     assert ann.path == masked / "lfw/Ann/1.jpg" and ann.person == "lfw/Ann"
     assert ann.face.box == (1, 2, 30, 40) and ann.sha256 == "hash of 1.jpg"
-    np.testing.assert_array_equal(ann.face.landmarks, POINTS)  # of several faces the first
+    np.testing.assert_array_equal(ann.face.landmarks, POINTS)  # the first of several faces
 
 
-def test_who_is_named_nowhere_is_nobody(masked):
+def test_unlabelled_pictures_have_no_person(masked):
     faces = read_faces(masked, ["UTKFace", "lfw"])
     assert [face.person for face in faces] == ["", "lfw/Ann", "lfw/Bob", "lfw/Bob"]
     assert {name: len(own) for name, own in by_person(faces).items()} == {
@@ -70,7 +70,7 @@ def test_who_is_named_nowhere_is_nobody(masked):
 def test_what_is_missing_is_named_with_a_command(masked, tmp_path):
     with pytest.raises(TrainingError, match=r"masked pictures of sof_original .*--datasets sof"):
         read_faces(masked, ["lfw", "sof_original"])
-    with pytest.raises(TrainingError, match=r"manifest\.csv; it is not there; run: python gen"):
+    with pytest.raises(TrainingError, match=r"manifest\.csv; it does not exist; run: python gen"):
         read_faces(tmp_path / "nowhere", ["lfw"])
     assert not (tmp_path / "nowhere").exists()
 
@@ -109,13 +109,13 @@ def test_the_same_people_are_held_out_whoever_else_is_there():
     ("people", "held_out"),
     [
         ({"a": 2, "b": 2, "c": 1}, 2),  # one would be left to train on
-        ({"a": 2, "b": 1, "c": 1, "e": 1}, 2),  # one has two pictures
+        ({"a": 2, "b": 1, "c": 1, "e": 1}, 2),  # only one has two pictures
         ({"a": 2, "b": 2, "c": 2, "e": 2}, 1),
         ({}, 4),
     ],
 )
 def test_too_few_people_are_refused(people, held_out):
-    with pytest.raises(TrainingError, match=f"{len(people)} people came.*and {held_out} are"):
+    with pytest.raises(TrainingError, match=f"; got {len(people)} people, .*and {held_out} are"):
         divide(faces_of(**people), held_out)
 
 
@@ -129,7 +129,7 @@ def test_people_of_a_test_set_are_found_by_name_and_by_vector():
     names = ["celeba/12", "other/Ann Lee", "other/Eve"]
     test = np.array([[0.3, 0.4], [5, 5]], np.float32)
     found = identity_overlap(training, names, test, ["lfw/ann_lee", "lfw/Bob", "georgia/12"], 0.6)
-    assert found.same_name == ["other/Ann Lee"]  # numbers name nobody outside their dataset
+    assert found.same_name == ["other/Ann Lee"]  # a number is no name outside its dataset
     assert list(found.near) == ["u/1.jpg", "celeba/12"]  # nearest first
     assert found.near == pytest.approx({"u/1.jpg": 0.25, "celeba/12": 0.5})
 

@@ -1,4 +1,4 @@
-"""The training loop on a network of two layers: kill, go on, refuse."""
+"""The training loop on a network of two layers: killed, resumed, refused."""
 
 import json
 import threading
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from training import devices, loop
+from training.curves import draw_curves
 from training.loop import Batches, RunError
 
 
@@ -27,7 +28,7 @@ def make(epoch, step):
 
 
 def train(folder, epochs, stop_after=None, **options):
-    """Train to an epoch; stop_after: raise as if killed, in the validation of that epoch."""
+    """Train up to an epoch; stop_after: raise in the validation of that epoch, as if killed."""
     model = small_network()
     run = loop.open_run(folder, {"rate": 0.05})
 
@@ -51,7 +52,7 @@ def train(folder, epochs, stop_after=None, **options):
     return model, history
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path):
     whole, history = train(tmp_path / "whole", 4)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "cut", 4, stop_after=2)
@@ -96,7 +97,7 @@ def test_patience_ends_a_run_and_holds_when_it_is_started_again(tmp_path, monkey
 
 def test_other_settings_and_other_folders_are_refused(tmp_path):
     train(tmp_path / "run", 1)
-    with pytest.raises(RunError, match=r"a run with rate = 0\.05; 0\.1 came"):
+    with pytest.raises(RunError, match=r"a run with rate = 0\.05; got 0\.1"):
         loop.open_run(tmp_path / "run", {"rate": 0.1})
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
@@ -109,12 +110,12 @@ def test_other_settings_and_other_folders_are_refused(tmp_path):
 def test_a_damaged_state_is_refused_with_what_to_do(tmp_path):
     train(tmp_path / "run", 1)
     (tmp_path / "run" / "last-0001.npz").write_bytes(b"PK\x03\x04 no more")
-    with pytest.raises(RunError, match="begin again"):
+    with pytest.raises(RunError, match="start again"):
         train(tmp_path / "run", 2)
 
 
 def test_a_loss_that_is_no_number_is_refused_and_not_kept(tmp_path):
-    """The square of a finite target overflows float32, whatever the processor."""
+    """The square of a finite target overflows float32 on every processor."""
     model = small_network()
     run = loop.open_run(tmp_path / "run", {})
     huge = np.full((2, 1), 1e30, np.float32)
@@ -166,7 +167,7 @@ def test_what_making_a_batch_raises_reaches_the_user(tmp_path, workers, step):
     assert not (tmp_path / "run" / "history.csv").exists()
 
 
-def test_batches_are_made_ahead_and_forgotten():
+def test_batches_are_made_ahead_and_dropped():
     asked, here = [], threading.current_thread()
 
     def numbered(epoch, step):
@@ -176,7 +177,7 @@ def test_batches_are_made_ahead_and_forgotten():
 
     batches = Batches(numbered, 6, workers=1)
     assert batches[0] == (0, 0) and batches[1] == (0, 1)
-    assert batches[0] == (0, 0)  # again, as Keras asks for the first ones twice
+    assert batches[0] == (0, 0)  # again, since Keras asks for the first ones twice
     assert [batches[step] for step in range(2, 6)] == [(0, step) for step in range(2, 6)]
     assert asked.count((0, 0)) == 2 and all(asked.count((0, step)) == 1 for step in range(2, 6))
     batches.epoch = 3
@@ -187,7 +188,7 @@ def test_batches_are_made_ahead_and_forgotten():
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_threads_deliver_every_batch_of_every_epoch_in_order(tmp_path, workers):
-    """The loss is the batch's own number; Keras gives the mean of the epoch so far."""
+    """The loss is the number of the batch; Keras reports the mean of the epoch so far."""
 
     def numbered(epoch, step):
         return np.zeros((2, 1), np.float32), np.full((2, 1), 10 * epoch + step, np.float32)
@@ -205,7 +206,7 @@ def test_threads_deliver_every_batch_of_every_epoch_in_order(tmp_path, workers):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_half_precision_goes_on_to_the_same_bits(tmp_path, policy):
+def test_half_precision_resumes_to_the_same_bits(tmp_path, policy):
     """The scale of the loss is part of the state."""
     keras.mixed_precision.set_global_policy(policy)
     try:
@@ -248,7 +249,7 @@ def test_hosts_without_names_are_refused(monkeypatch):
     for name in ("TF_CONFIG", "SLURM_STEP_NODELIST"):
         monkeypatch.delenv(name, raising=False)
     if keras.backend.backend() != "tensorflow":
-        pytest.skip("this is TensorFlow's part")
+        pytest.skip("needs the TensorFlow backend")
     with pytest.raises(devices.UserError, match="TF_CONFIG"), devices.distributed("hosts"):
         pass
 
@@ -261,6 +262,6 @@ def test_curves_are_drawn_and_no_figure_is_kept(tmp_path):
         for n in (1, 2, 3)
     ]
     for number in range(2):
-        loop.draw_curves(history, tmp_path / f"{number}.png", "three epochs")
+        draw_curves(history, tmp_path / f"{number}.png", "three epochs")
     assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
     assert (tmp_path / "0.png").stat().st_size > 5_000 and not pyplot.get_fignums()

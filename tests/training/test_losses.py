@@ -1,4 +1,4 @@
-"""What training minimises, against constants and against the formulas spelled out in NumPy."""
+"""Losses, against constants and against their formulas written out in NumPy."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.losses import (
-    NOBODY,
+    UNLABELLED,
     contrastive_loss,
     distillation_loss,
     logit_loss,
@@ -50,14 +50,14 @@ FACES, PEOPLE = np.array([[0, 0], [2, 0]], np.float32), np.array([0, 1])
 
 def test_distillation_alone_is_the_squared_distance():
     loss = distillation_loss(FACES, PEOPLE, identity=0, rivals=0)
-    targets = np.array([[0, 0, 0], [2, 1, NOBODY]], np.float32)
+    targets = np.array([[0, 0, 0], [2, 1, UNLABELLED]], np.float32)
     students = np.array([[1, 0], [2, -1]], np.float32)
     assert values(loss, targets, students).tolist() == [1, 4]
 
 
-def test_identity_term_by_hand_and_nobody_has_none():
+def test_identity_term_by_hand_and_unlabelled_faces_have_none():
     loss = distillation_loss(FACES, PEOPLE, identity=0.5, rivals=0, sharpness=1)
-    targets = np.array([[0, 0, 0], [0, 0, NOBODY], [0, 0, 1]], np.float32)
+    targets = np.array([[0, 0, 0], [0, 0, UNLABELLED], [0, 0, 1]], np.float32)
     students = np.array([[1, 0], [1, 0], [0, 0]], np.float32)
     halfway, wrong = 1 + 0.5 * math.log(2), 0.5 * (4 + math.log(1 + math.exp(-4)))
     np.testing.assert_allclose(values(loss, targets, students), [halfway, 1, wrong], rtol=1e-6)
@@ -82,9 +82,9 @@ def test_rivals_term_by_hand():
     ("other", "person", "is_rival"),
     [
         ([2, 0], 1, False),  # another picture of the person
-        ([0.44, 0], NOBODY, False),  # so near that it may be the same person
-        ([0.46, 0], NOBODY, True),
-        ([2, 0], NOBODY, True),
+        ([0.44, 0], UNLABELLED, False),  # near enough to be the same person
+        ([0.46, 0], UNLABELLED, True),
+        ([2, 0], UNLABELLED, True),
         ([2, 0], 0, True),
     ],
 )
@@ -107,35 +107,52 @@ def softmax_entropy(logits: np.ndarray, at: int) -> float:
 
 
 def test_distillation_against_numpy():
-    """Loops over the formula of the docstring, with repeats, people and nobody."""
+    """The docstring's formula in loops, with repeated, labelled and unlabelled faces."""
     generator = np.random.default_rng(5)
     faces = generator.normal(size=(9, 4)).astype(np.float32)
     faces[5] = faces[2]  # the same picture again
-    people = np.array([0, 1, NOBODY, 0, 2, NOBODY, NOBODY, 1, NOBODY])
+    people = np.array([0, 1, UNLABELLED, 0, 2, UNLABELLED, UNLABELLED, 1, UNLABELLED])
     batch = [0, 1, 2, 4, 5, 8]
     students = (faces[batch] + generator.normal(0, 0.3, (6, 4))).astype(np.float32)
-    identity, rivals, sharpness = 0.3, 0.7, 2.0
+    identity, rivals, sharpness, relations = 0.3, 0.7, 2.0, 5.0
     centroids = np.stack([faces[people == k].mean(axis=0) for k in range(3)])
     expected = []
     for student, at in zip(students, batch, strict=True):
         teacher, person = faces[at], people[at]
         total = ((student - teacher) ** 2).sum()
-        if person != NOBODY:
+        if person != UNLABELLED:
             logits = -sharpness * ((student - centroids) ** 2).sum(axis=1)
             total += identity * softmax_entropy(logits, person)
         kept = [
             other
             for other in range(len(people))
-            if not (person != NOBODY and people[other] == person)
+            if not (person != UNLABELLED and people[other] == person)
             and np.sqrt(((faces[other] - teacher) ** 2).sum()) > 0.45
         ]
         logits = -sharpness * ((student - faces[[at, *kept]]) ** 2).sum(axis=1)
         total += rivals * softmax_entropy(logits, 0)
+        for other, whose in zip(students, batch, strict=True):
+            if whose not in kept:
+                continue
+            apart = np.linalg.norm(student - other) - np.linalg.norm(teacher - faces[whose])
+            total += relations * apart**2 / len(batch)
         expected.append(total)
     targets = np.concatenate([faces[batch], people[batch, None]], axis=1).astype(np.float32)
-    loss = distillation_loss(faces, people, identity, rivals, sharpness, 0.45)
+    loss = distillation_loss(faces, people, identity, rivals, sharpness, 0.45, relations)
     found = values(loss, targets, students)
     np.testing.assert_allclose(found, expected, rtol=2e-4)
+
+
+def test_relations_by_hand():
+    """Strangers 2 apart, 1 apart to the student; where one person may be is left alone."""
+    loss = distillation_loss(FACES, PEOPLE, 0, 0, same_person=0.45, relations=1)
+    students = np.array([[0, 0], [1, 0]], np.float32)
+    strangers = np.array([[0, 0, 0], [2, 0, 1]], np.float32)
+    np.testing.assert_allclose(values(loss, strangers, students), [0.5, 1.5], rtol=1e-5)
+    for alike in ([[0, 0, 0], [2, 0, 0]], [[0, 0, UNLABELLED], [0.4, 0, UNLABELLED]]):
+        targets = np.array(alike, np.float32)
+        errors = ((students - targets[:, :2]) ** 2).sum(axis=1)
+        np.testing.assert_allclose(values(loss, targets, students), errors, rtol=1e-5)
 
 
 def test_a_student_of_half_precision_is_compared_in_full():

@@ -1,4 +1,4 @@
-"""The map that makes masks count less, against constants and its own definition."""
+"""The map that makes distances less sensitive to masks, against constants and its definition."""
 
 import numpy as np
 import pytest

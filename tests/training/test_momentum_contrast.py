@@ -27,7 +27,7 @@ def compiled(contrast):
 
 
 def array(tensor) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(tensor))  # a copy: it may be a view
+    return np.array(keras.ops.convert_to_numpy(tensor))  # a copy, since it may be a view
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_the_loss_falls_and_the_encoder_learns():
 
 
 def test_half_precision_does_not_swallow_the_running_mean(pictures):
-    """0.001 of a step is less than half precision resolves; the mean is kept in full."""
+    """0.001 of a step is below the resolution of half precision; the mean is kept in float32."""
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
         encoder, contrast = contrast_of(momentum=0.999)

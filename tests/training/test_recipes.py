@@ -1,10 +1,10 @@
-"""The declared recipes, and fields set by text."""
+"""The recipes, and changes to their fields."""
 
 import re
 
 import pytest
 
-from DICTA2021.model_scores import MATCHERS
+from DICTA2021.matchers import MATCHERS
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
 from reproduction import tables
@@ -79,31 +79,34 @@ def test_a_metric_rests_on_views(name, settings):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("steps", "expected field=value; 'steps' came"),
-        ("step=3", "expected a field of datasets, .*; 'step' came"),
-        ("augmentation=3", "'augmentation' came"),
-        ("augmentation.look=3", "expected a field of published, .*; 'augmentation.look' came"),
-        ("steps=many", "expected steps to be int; 'many' came"),
-        ("plain=x", "expected plain to be float; 'x' came"),
-        ("augmentation.flip=", "expected augmentation.flip to be float; '' came"),
-        ("loss=hinge", "expected loss to be one of logit, .*; hinge came"),
-        ("optimizer=adagrad", "expected optimizer to be one of adam, sgd; adagrad came"),
-        ("schedule=linear", "expected schedule to be one of constant, cosine; linear came"),
+        ("steps", "expected field=value; got 'steps'"),
+        ("step=3", "expected one of the fields datasets, .*; got 'step'"),
+        ("augmentation=3", "got 'augmentation'"),
+        (
+            "augmentation.look=3",
+            "expected one of the fields published, .*; got 'augmentation.look'",
+        ),
+        ("steps=many", "expected steps to be int; got 'many'"),
+        ("plain=x", "expected plain to be float; got 'x'"),
+        ("augmentation.flip=", "expected augmentation.flip to be float; got ''"),
+        ("loss=hinge", "expected loss to be one of logit, .*; got hinge"),
+        ("optimizer=adagrad", "expected optimizer to be one of adam, sgd; got adagrad"),
+        ("schedule=linear", "expected schedule to be one of constant, cosine; got linear"),
         ("preprocessing=none", "expected preprocessing to be one of"),
-        ("alignments=A,C", "expected alignments to be some of found, A, B; A,C came"),
-        ("alignments=", "expected alignments to be some of found, A, B; nothing came"),
-        ("augmentation.types=g", "expected types to be some of a, b, .*; g came"),
-        ("augmentation.styles=silk", "expected styles to be some of flat, .*; silk came"),
-        ("augmentation.published=1.5", "expected published to be from 0 to 1; 1.5 came"),
-        ("augmentation.zoom=nan", "expected zoom to be from 0 to 1; nan came"),
-        ("augmentation.turn=-3", "expected turn to be 0 or more; -3.0 came"),
+        ("alignments=A,C", "expected alignments to be some of found, A, B; got A,C"),
+        ("alignments=", "expected alignments to be some of found, A, B; got nothing"),
+        ("augmentation.types=g", "expected types to be some of a, b, .*; got g"),
+        ("augmentation.styles=silk", "expected styles to be some of flat, .*; got silk"),
+        ("augmentation.published=1.5", "expected published to be from 0 to 1; got 1.5"),
+        ("augmentation.zoom=nan", "expected zoom to be from 0 to 1; got nan"),
+        ("augmentation.turn=-3", "expected turn to be 0 or more; got -3.0"),
         ("plain=2", "expected plain to be from 0 to 1"),
-        ("learning_rate=0", "expected learning_rate to be above 0; 0.0 came"),
-        ("learning_rate=inf", "expected learning_rate to be above 0; inf came"),
-        ("steps=0", "expected steps to be above 0; 0 came"),
-        ("frozen=-1", "expected frozen to be 0 or more; -1 came"),
-        ("frozen=17", "expected frozen to be at most 16 for the network dlib; 17 came"),
-        ("network=resnet", "expected network to be one of resnet50, .*; resnet came"),
+        ("learning_rate=0", "expected learning_rate to be above 0; got 0.0"),
+        ("learning_rate=inf", "expected learning_rate to be above 0; got inf"),
+        ("steps=0", "expected steps to be above 0; got 0"),
+        ("frozen=-1", "expected frozen to be 0 or more; got -1"),
+        ("frozen=17", "expected frozen to be at most 16 for the network dlib; got 17"),
+        ("network=resnet", "expected network to be one of resnet50, .*; got resnet"),
         ("views=0", "expected at least 1 of the views"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Figures of a network on people held out, counted by hand."""
+"""Figures of a network on held-out people, counted by hand."""
 
 import numpy as np
 import pytest
@@ -34,9 +34,9 @@ def test_one_mask_that_looks_like_the_other_person():
 
 
 def test_the_mask_of_the_same_photograph_is_not_compared():
-    """Every probe equals its own photograph's vector, and the person's others are far away."""
+    """Every probe equals its own photograph's vector; the person's other pictures are far away."""
     references = np.array([[0], [100], [40], [60]], np.float32)
-    # Genuine: 100, 100, 20, 20; impostors: 40 and 60. With four zeros more the EER would be .125.
+    # Genuine: 100, 100, 20, 20; impostors: 40 and 60. With four more zeros the EER would be .125.
     figures = verification_figures(references, references, PEOPLE)
     assert figures == {"eer": 0.25, "tar": 0.5, "rank1": 0.5}
 
@@ -48,12 +48,12 @@ def test_a_person_with_one_picture_has_no_right_answer():
 
 
 def test_the_right_one_is_sought_among_so_many_candidates(monkeypatch):
-    """The owner is always second: behind one neighbour, who is rarely drawn when few are."""
+    """The right person is always second, behind one neighbour, who is rarely drawn among few."""
     count = 40
     place = np.repeat(np.arange(count) * 10.0, 2)
     references = place[:, None] + np.tile([0.0, 2.0], count)[:, None]
     people = np.repeat(np.arange(count), 2)
-    probes = place[:, None] + 6.5  # 6.5 and 4.5 from the owner's, 3.5 from the next one's first
+    probes = place[:, None] + 6.5  # 6.5 and 4.5 from the person's own, 3.5 from the next person's
     references, probes = references.astype(np.float32), probes.astype(np.float32)
     monkeypatch.setattr(validation, "CANDIDATES", 2)
     few = verification_figures(references, probes, people)["rank1"]

@@ -1,4 +1,4 @@
-"""Views painted ahead: their order and alignments, and the file that keeps them."""
+"""Views painted ahead: their order and alignments, and the file that stores them."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_what_was_painted_is_found_again(faces, tmp_path, monkeypatch):
     first = build(faces, tmp_path)
     (path,) = tmp_path.iterdir()
     monkeypatch.setattr(view_bank, "_paint", None)  # would fail if it were called
-    # What vary does later does not make another bank.
+    # Changes that `vary` makes later do not need another bank.
     again = build(faces, tmp_path, LOOK._replace(flip=0.1, turn=5, light=0.3))
     np.testing.assert_array_equal(first.chips, again.chips)
     assert again.usable.all() and list(tmp_path.iterdir()) == [path]
@@ -93,7 +93,7 @@ def test_all_that_decides_the_pixels_decides_the_key(faces, tmp_path):
         )
     }
     assert len(keys) == 12
-    # Not whose face it is: the same pictures of nobody are the same views.
+    # But labels do not: the same pictures unlabelled have the same views.
     nobody = [face._replace(person="") for face in faces]
     assert view_bank._key(nobody, LOOK, 2, ("A", "B"), 1) in keys
 

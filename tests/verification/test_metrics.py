@@ -1,4 +1,4 @@
-"""Metrics by hand-computed constants, edge cases, invariants, and scikit-learn as a peer."""
+"""Metrics against hand-computed constants, edge cases, invariants and scikit-learn."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_grid_takes_the_first_of_equal_differences():
 
 def test_failures_count_as_non_matches():
     failures = metrics.FailureToAcquire(negatives=6, positives=5)
-    # 10 attempts of each: FMR 4/10 < FNMR 5/10 at the lowest score already, so t2 stands there.
+    # 10 attempts of each: FMR 4/10 < FNMR 5/10 at the lowest score already, which is t2.
     rates = metrics.exact_error_rates(NEGATIVES, POSITIVES, failures)
     assert rates["ZeroFMR"] == pytest.approx((2 + 5) / 10)
     assert (rates["EER_low"], rates["EER_high"]) == pytest.approx((0.4, 0.5))
@@ -107,10 +107,10 @@ def test_failures_count_as_non_matches():
         ([], [1.0], "no impostor scores"),
         ([1.0], [], "no genuine scores"),
         ([np.nan, 0.1], [0.2], "impostor scores: 1 of them are NaN"),
-        ([0.1], [np.inf], "genuine scores: an infinite one"),
-        ([-np.inf], [0.1], "impostor scores: an infinite one"),
-        ([[0.1, 0.2]], [0.1], "one dimension expected, 2 came"),
-        (["a"], [0.1], "real numbers expected"),
+        ([0.1], [np.inf], "genuine scores: expected finite numbers; got an infinite one"),
+        ([-np.inf], [0.1], "impostor scores: expected finite numbers; got an infinite one"),
+        ([[0.1, 0.2]], [0.1], "expected one dimension; got 2"),
+        (["a"], [0.1], "expected real numbers"),
     ],
 )
 def test_scores_without_error_rates_are_refused(negatives, positives, message):
@@ -143,8 +143,8 @@ def test_eer_follows_its_definition_on_the_curves(negatives, positives):
 
 @given(score_sets, score_sets)
 def test_eer_of_swapped_and_negated_sets_is_the_same(negatives, positives):
-    # Negation turns score >= t into score <= -t: both curves are read off at the same cuts.
-    # Where both rates are equal at a cut, the rule prefers a side, which negation swaps.
+    # Negation turns score >= t into score <= -t, so both curves are read at the same cuts.
+    # Where both rates are equal at a cut, the rule is not symmetric; such sets are left out.
     _, fmr, fnmr = metrics.error_curves(negatives, positives)
     assume((np.abs(fmr - fnmr) > 1e-12).all())
     there = metrics.equal_error_rate(negatives, positives)

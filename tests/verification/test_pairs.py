@@ -44,7 +44,7 @@ def write_manifest(folder, rows):
 SOME = people(Ann=3, Bo=1, Cy=2, Di=1)
 
 
-def test_four_rows_a_picture_two_for_a_lone_one():
+def test_four_rows_per_picture_two_for_a_single_one():
     comparisons = published_pairs(SOME, 0)
     assert len(comparisons) == 4 * 3 + 2 + 4 * 2 + 2
     per_reference = Counter(item.pair.reference.replace("masked_", "") for item in comparisons)
@@ -54,7 +54,7 @@ def test_four_rows_a_picture_two_for_a_lone_one():
 
 
 @pytest.mark.parametrize("make", [published_pairs, all_identities_pairs, real_mask_pairs])
-def test_labels_and_flags_tell_the_truth(make):
+def test_labels_and_flags_are_right(make):
     for item in make(SOME, 5):
         pair = item.pair
         assert item.label == (identity(pair.reference) == identity(pair.probe))
@@ -63,7 +63,7 @@ def test_labels_and_flags_tell_the_truth(make):
         assert pair.reference_is_masked != pair.probe_is_masked
 
 
-def test_only_a_lone_picture_is_compared_with_its_own_mask():
+def test_only_a_single_picture_is_compared_with_its_own_mask():
     comparisons = published_pairs(SOME, 0)
     same = [item for item in comparisons if same_photograph(item.pair)]
     assert {identity(item.pair.reference) for item in same} == {"Bo", "Di"}
@@ -77,7 +77,7 @@ def test_seeded():
 
 
 def test_genuine_pairs_stay_when_others_join():
-    """Impostors are drawn from everybody, so they may change; who is of one person does not."""
+    """Impostors are drawn from everybody, so they may change; genuine pairs may not."""
     few = people(Ann=3, Bo=1, Cy=2)
     before, after = published_pairs(few, 1), published_pairs(SOME, 1)
     genuine = [item for item in before if item.label]
@@ -85,7 +85,7 @@ def test_genuine_pairs_stay_when_others_join():
     assert len([item for item in after if item.label]) > len(genuine)
 
 
-def test_all_identities_has_two_rows_a_person():
+def test_all_identities_has_two_rows_per_person():
     comparisons = all_identities_pairs(SOME, 0)
     assert [item.label for item in comparisons] == [1, 0] * 4
     assert [identity(item.pair.reference) for item in comparisons[::2]] == sorted(SOME.masked)
@@ -105,7 +105,7 @@ def test_impostors_are_drawn_evenly():
 
 @pytest.mark.parametrize("make", [published_pairs, all_identities_pairs, real_mask_pairs])
 def test_one_person_has_no_impostors(make):
-    with pytest.raises(PairError, match="at least two people.*1 came"):
+    with pytest.raises(PairError, match="at least two people.*got 1"):
         make(people(Ann=3), 0)
 
 
@@ -128,7 +128,7 @@ def test_malformed_official_line_is_named(tmp_path, line):
         official_lfw_pairs(tmp_path / "pairs.txt", SOME, "probe")
 
 
-def test_read_people_counts_what_has_no_mask(tmp_path):
+def test_read_people_counts_pictures_without_a_mask(tmp_path):
     def row(dataset, identity, name, status):
         place = f"{dataset}/{identity}"
         masked = f"{place}/masked_{name}" if status == "masked" else ""
@@ -180,11 +180,11 @@ def test_written_lists_are_read_by_the_published_reader(tmp_path):
     assert list(possible) == [item.pair for item in comparisons[:2]]
 
 
-def test_a_pair_that_comes_twice_is_written_once(tmp_path):
+def test_a_pair_that_occurs_twice_is_written_once(tmp_path):
     (tmp_path / "pairs.txt").write_text("Ann 1 3\nBo 1 Cy 2\nAnn 1 3\n")
     comparisons = official_lfw_pairs(tmp_path / "pairs.txt", SOME, "probe")
     assert without_repeats(comparisons) == comparisons[:2]
-    with pytest.raises(PairError, match="Ann_0001.jpg .* comes twice"):
+    with pytest.raises(PairError, match="Ann_0001.jpg .* occurs twice"):
         write_pairs(comparisons, tmp_path, "lfw")
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.txt"]
 
@@ -209,15 +209,13 @@ def test_command(tmp_path, capsys):
     write_manifest(tmp_path, rows)
     command = ["--base_folder", str(tmp_path), "--datasets", "lfw", "--output", str(tmp_path / "o")]
     assert generate_pairs.main([*command, "--exclude_same_photo"]) == 0
-    assert "9 pairs, 4 of them genuine; 9 can be compared; 1 of one photograph" in (
-        capsys.readouterr().out
-    )
+    printed = "9 pairs, 4 of them genuine; 9 can be compared; left out: 1 pairs of one photograph"
+    assert printed in capsys.readouterr().out
     (tmp_path / "pairs.txt").write_text("Ann 1 2\nAnn 1 Bo 1\nAnn 1 2\n")
     official = ["--protocol", "lfw_official", "--lfw_pairs", str(tmp_path / "pairs.txt")]
     assert generate_pairs.main([*command, *official]) == 0
-    assert "2 pairs, 1 of them genuine; 2 can be compared; 1 that came twice left out" in (
-        capsys.readouterr().out
-    )
+    printed = "2 pairs, 1 of them genuine; 2 can be compared; left out: 1 repeated pairs"
+    assert printed in capsys.readouterr().out
     assert generate_pairs.main([*command, "--protocol", "lfw_official"]) == 2
     assert "--lfw_pairs" in capsys.readouterr().err
     assert generate_pairs.main([*command, "--protocol", "real_masks"]) == 2
