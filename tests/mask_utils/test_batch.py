@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from mask_utils.manifest import COLUMNS
 from mask_utils.masking import MaskSettings
 from mask_utils.run_settings import BatchSettings
 from mask_utils.single_file import mask_file
+from mask_utils.workers import WorkersLostError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -438,16 +440,22 @@ def test_youtube_stops_at_six_masked_frames(tmp_path):
     assert json.loads((tmp_path / "o" / "settings.json").read_text())["seed"] == 0
 
 
-def test_a_lost_worker_is_one_line(faces_folder, tmp_path, monkeypatch):
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+def test_a_lost_worker_is_one_line_and_the_next_run_goes_on(faces_folder, tmp_path, monkeypatch):
+    results = batch._results
 
-    def die(*_):
-        raise TerminatedWorkerError("killed")
-        yield
+    def kill_after_the_first(crew, *arguments):
+        for some in results(crew, *arguments):
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            yield some
 
-    monkeypatch.setattr(batch, "_parallel", die)
+    monkeypatch.setattr(batch, "_results", kill_after_the_first)
     with pytest.raises(WorkersLostError, match="run the command again"):
-        run(faces_folder, tmp_path / "out", tmp_path / "c.csv")
+        run(faces_folder, tmp_path / "out", tmp_path / "c.csv", jobs=2)
+    monkeypatch.undo()
+    run(faces_folder, tmp_path / "out", tmp_path / "c.csv", jobs=2)
+    run(faces_folder, tmp_path / "whole", tmp_path / "c2.csv")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 def test_one_picture(faces_folder, tmp_path, capsys):

@@ -1,13 +1,14 @@
 """The append-only table: what was appended is there, after any crash."""
 
 import csv
+import io
 import multiprocessing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mask_utils.ledger import Ledger, LedgerError
+from mask_utils.ledger import Ledger, LedgerError, _encode_row, decode_row
 
 COLUMNS = ("name", "value")
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
@@ -127,3 +128,26 @@ def test_several_processes_append_to_one_file(tmp_path):
     ledger = open_ledger(path)
     assert len(ledger) == 600
     assert ledger.damaged_rows == 0
+
+
+@given(st.lists(st.text(max_size=6), min_size=1, max_size=4))
+def test_rows_are_those_of_the_csv_module(fields):
+    """Those without quotes are written and read without it."""
+    fields = [field.encode("utf-8", "replace").decode().replace("\0", "") for field in fields]
+    buffer = io.StringIO()
+    quoting = csv.QUOTE_ALL if any("\r" in field for field in fields) else csv.QUOTE_MINIMAL
+    csv.writer(buffer, lineterminator="\n", quoting=quoting).writerow(fields)
+    record = _encode_row(fields)
+    assert record == buffer.getvalue().encode()
+    assert decode_row(record) == fields
+
+
+def test_without_a_key_rows_are_only_appended(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("name,value\na,1\nb,2")
+    ledger = Ledger(path, COLUMNS)
+    ledger.append([{"name": "c", "value": 3}, {"name": "c", "value": 4}])
+    assert path.read_text() == "name,value\na,1\nc,3\nc,4\n"
+    assert len(ledger) == 0
+    with pytest.raises(LedgerError, match="expected the columns value,name"):
+        Ledger(path, COLUMNS[::-1])
