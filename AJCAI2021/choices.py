@@ -4,7 +4,7 @@ FACES = ("masked", "unmasked")
 SPLITS = ("random", "uniform")
 """How pictures are divided; see AJCAI2021.splits."""
 TRANSFORMS = ("none", "simple", "complex")
-"""How training pictures are varied; see attribute_data.AUGMENTATIONS."""
+"""How training pictures are varied; see attribute_models.data.AUGMENTATIONS."""
 BACKBONES = ("resnet50", "dlib")
 IMAGE_SIZES = {"resnet50": 224, "dlib": 150}
 """Side of the pictures that each backbone was made for, in pixels."""

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from AJCAI2021.config_options import HERE, ConfigOptions, config_options, config_parser
+from AJCAI2021.attribute_results.options import HERE, ConfigOptions, config_options, config_parser
 from mask_utils.errors import end_cleanly
 from reproduction import provenance
 
@@ -42,20 +42,22 @@ def parse_arguments(argv: list[str] | None = None) -> FigureOptions:
 def draw(options: FigureOptions) -> int:
     """Draw all figures; 0 done, 1 a model is missing."""
     # Matplotlib, SciPy and scikit-learn take seconds to import; --help does not wait for them.
-    from AJCAI2021 import attribute_figures, config_predictions, splits
-    from AJCAI2021.config_tables import describe
+    from AJCAI2021 import splits
+    from AJCAI2021.attribute_results import figures as draw_figures
+    from AJCAI2021.attribute_results.config_tables import describe
+    from AJCAI2021.attribute_results.predictions import predict_all
     from reproduction.figures import save
 
     shared = options.shared
-    predicted = config_predictions.predict_all(shared)
+    predicted = predict_all(shared)
     figures = {
-        "confusion": attribute_figures.draw_confusions(predicted.entries),
-        "ages": attribute_figures.draw_ages(predicted.entries),
-        "groups": attribute_figures.draw_groups(predicted.entries, shared.seed),
+        "confusion": draw_figures.draw_confusions(predicted.entries),
+        "ages": draw_figures.draw_ages(predicted.entries),
+        "groups": draw_figures.draw_groups(predicted.entries, shared.seed),
     }
     if options.data:
         rows = splits.read_split(options.data)
-        figures["distributions"] = attribute_figures.draw_distributions(rows)
+        figures["distributions"] = draw_figures.draw_distributions(rows)
     described = describe(shared, predicted.inputs)
     for name, figure in figures.items():
         if figure is None:

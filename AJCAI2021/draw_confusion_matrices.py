@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from AJCAI2021.config_options import HERE
-from AJCAI2021.published_predictions import PREDICTION_FILES, read_matrices
+from AJCAI2021.attribute_results.options import HERE
+from AJCAI2021.attribute_results.published_predictions import PREDICTION_FILES, read_matrices
 from mask_utils.errors import end_cleanly
 from reproduction import options, provenance
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
 
     # Matplotlib takes a second to import; --help and a missing folder do not wait for it.
-    from AJCAI2021.confusion_figures import draw_matrices
+    from AJCAI2021.attribute_results.confusion_figures import draw_matrices
     from reproduction.figures import save
 
     names = {f"confusion_{name}": (name,) for name in matrices.found}

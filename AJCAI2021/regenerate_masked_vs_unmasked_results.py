@@ -10,9 +10,10 @@ with what the files give (96.70, 83.34 and 66.33 %). Run time: under 1 s on 2 CP
 
     python regenerate_masked_vs_unmasked_results.py --config trained_here.json --name trained_here
 
-uses models or predictions of your own (attribute_config.py has the format) and adds what the paper
-lacks: an interval for every figure; masked against unmasked on the same test pictures (McNemar's
-test, Wilcoxon's for age); what the mask hides in points and in bits; figures by group. 30 s.
+uses models or predictions of your own (attribute_results/config.py has the format) and adds what
+the paper lacks: an interval for every figure; masked against unmasked on the same test pictures
+(McNemar's test, Wilcoxon's for age); what the mask hides in points and in bits; figures by group.
+30 s.
 """
 
 import argparse
@@ -22,9 +23,18 @@ from pathlib import Path
 
 import numpy as np
 
-from AJCAI2021.config_options import HERE, ConfigOptions, add_config_options, config_options
+from AJCAI2021.attribute_results.options import (
+    HERE,
+    ConfigOptions,
+    add_config_options,
+    config_options,
+)
+from AJCAI2021.attribute_results.published_predictions import (
+    PREDICTION_FILES,
+    Matrices,
+    read_matrices,
+)
 from AJCAI2021.confusion import class_figures
-from AJCAI2021.published_predictions import PREDICTION_FILES, Matrices, read_matrices
 from mask_utils.errors import end_cleanly
 from mask_utils.files import write_file
 from reproduction import options, provenance, tables
@@ -159,7 +169,7 @@ def regenerate_published(arguments: argparse.Namespace) -> int:
 def regenerate_from_config(from_config: ConfigOptions) -> int:
     """Make the table of masked against unmasked faces from models or predictions."""
     # SciPy and scikit-learn take seconds to import; the published tables do not wait for them.
-    from AJCAI2021 import config_tables, mask_effect
+    from AJCAI2021.attribute_results import config_tables, mask_effect
 
     return config_tables.regenerate(from_config, config_tables.MASKED, mask_effect.sections)
 

@@ -15,7 +15,7 @@ on 2 CPU cores.
 import sys
 from pathlib import Path
 
-from AJCAI2021.config_options import ConfigOptions, parse_config_arguments
+from AJCAI2021.attribute_results.options import ConfigOptions, parse_config_arguments
 from mask_utils.errors import end_cleanly
 
 
@@ -27,7 +27,7 @@ def parse_arguments(argv: list[str] | None = None) -> ConfigOptions:
 def regenerate(options: ConfigOptions) -> int:
     """Make the table; 0 done, 1 a figure failed or a model is missing."""
     # SciPy and scikit-learn take seconds to import; --help does not wait for them.
-    from AJCAI2021 import config_tables
+    from AJCAI2021.attribute_results import config_tables
 
     return config_tables.regenerate(options, config_tables.OVERALL)
 

@@ -14,7 +14,11 @@ command and ends with the same bits.
 import os
 import sys
 
-from AJCAI2021.training_options import RunOptions, TrainingSettings, parse_training_arguments
+from AJCAI2021.attribute_models.options import (
+    RunOptions,
+    TrainingSettings,
+    parse_training_arguments,
+)
 from mask_utils.errors import end_cleanly
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
@@ -29,12 +33,12 @@ def run(settings: TrainingSettings, options: RunOptions) -> int:
     """Train and test; see the module's docstring."""
     # OpenCV and Keras take seconds to import: --help and wrong usage wait for neither, a message
     # about missing pictures only for OpenCV.
-    from AJCAI2021.attribute_data import read_training_data
+    from AJCAI2021.attribute_models.data import read_training_data
 
     data = read_training_data(settings, options)
 
-    from AJCAI2021.attribute_testing import evaluate
-    from AJCAI2021.attribute_training import train
+    from AJCAI2021.attribute_models.testing import evaluate
+    from AJCAI2021.attribute_models.training import train
 
     evaluate(settings, train(settings, options, data), data, options.output)
     return 0

@@ -69,9 +69,9 @@ def time_epochs(words: list[str], most_steps: int, repeats: int) -> Seconds:
         repeats: epochs that count; one more comes before them.
     """
     # OpenCV and Keras take seconds to import; --help does not wait for them.
-    from AJCAI2021.attribute_data import read_training_data
-    from AJCAI2021.attribute_training import attribute_network, compile_model
-    from AJCAI2021.trained_part import trained_part
+    from AJCAI2021.attribute_models.data import read_training_data
+    from AJCAI2021.attribute_models.trained_part import trained_part
+    from AJCAI2021.attribute_models.training import attribute_network, compile_model
     from training import devices, loop
 
     settings, options = train_attributes.parse_arguments(words)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from AJCAI2021.attribute_config import ConfigError, read_config
-from AJCAI2021.config_options import HERE
+from AJCAI2021.attribute_results.config import ConfigError, read_config
+from AJCAI2021.attribute_results.options import HERE
 
 
 def write(tmp_path, **models):

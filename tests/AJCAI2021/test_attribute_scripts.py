@@ -167,7 +167,7 @@ def test_from_models(drawn_utkface, tmp_path, capsys):
     """A model trained here, and one of the paper's network, over split and class folders."""
     import keras
 
-    from AJCAI2021.attribute_networks import build_network
+    from AJCAI2021.attribute_models.networks import build_network
     from face_models.weight_files import save_weights
 
     run = tmp_path / "run"

@@ -1,6 +1,6 @@
 import numpy as np
 
-from AJCAI2021.linear_head import fit_head
+from AJCAI2021.attribute_models.linear_head import fit_head
 
 
 def features(seed, n=400, d=5):

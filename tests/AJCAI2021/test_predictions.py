@@ -8,8 +8,8 @@ import pytest
 
 from AJCAI2021 import draw_confusion_matrices
 from AJCAI2021 import regenerate_masked_vs_unmasked_results as script
+from AJCAI2021.attribute_results.published_predictions import PREDICTION_FILES
 from AJCAI2021.confusion import class_figures, confusion_matrix, normalised
-from AJCAI2021.published_predictions import PREDICTION_FILES
 from reproduction import tables
 from reproduction.published import PublishedFolder, read_line_counts
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from AJCAI2021 import prepared_pictures
-from AJCAI2021.disk_arrays import ArrayError, build_array
-from AJCAI2021.prepared_pictures import (
+from AJCAI2021.attribute_models import prepared_pictures
+from AJCAI2021.attribute_models.disk_arrays import ArrayError, build_array
+from AJCAI2021.attribute_models.prepared_pictures import (
     FacePicture,
     picture_key,
     prepare_pictures,

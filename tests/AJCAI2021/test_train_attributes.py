@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from AJCAI2021 import attribute_networks, attribute_training, train_attributes
-from AJCAI2021.attribute_data import picture_batches, targets, view, view_batches
-from AJCAI2021.attribute_predictions import predictions_of
+from AJCAI2021 import train_attributes
+from AJCAI2021.attribute_models import networks, training
+from AJCAI2021.attribute_models.data import picture_batches, targets, view, view_batches
+from AJCAI2021.attribute_models.predictions import predictions_of
 from AJCAI2021.attributes import Face
 from AJCAI2021.prediction_files import read_prediction_file
 from AJCAI2021.splits import SplitRow
@@ -73,8 +74,8 @@ def test_a_killed_training_ends_with_the_same_weights(drawn_utkface, tmp_path, m
 
     assert train_attributes.main(arguments("whole")) == 0
     with monkeypatch.context() as patched:
-        killed = kill_in_epoch(2, attribute_training.validation)
-        patched.setattr(attribute_training, "validation", killed)
+        killed = kill_in_epoch(2, training.validation)
+        patched.setattr(training, "validation", killed)
         assert train_attributes.main(arguments("cut")) == 130
     assert len(history(tmp_path / "cut")) == 1
     assert not (tmp_path / "cut" / "test.json").exists()
@@ -102,20 +103,20 @@ def test_pictures_varied_anew(drawn_utkface, tmp_path, changes):
 
 
 def test_a_network_in_two_halves_is_the_whole():
-    network = attribute_networks.build_network("dlib", 2, 150)
+    network = networks.build_network("dlib", 2, 150)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 150, 150, 3)).astype(np.float32)
-    parts = attribute_networks.divide(network, 9)
+    parts = networks.divide(network, 9)
     halves = parts.trained.predict(parts.frozen.predict(pictures, verbose=0), verbose=0)
     assert np.allclose(halves, network.predict(pictures, verbose=0), atol=1e-5)
     assert not parts.frozen.trainable_variables
     names = {v.path.split("/")[0].split("_")[0] for v in parts.trained.trainable_variables}
     assert names == {f"block{number:02d}" for number in range(9, 15)} | {"fc"}
     for frozen in (0, 16):
-        with pytest.raises(attribute_networks.UserError, match="to cut behind"):
-            attribute_networks.divide(network, frozen)
+        with pytest.raises(networks.UserError, match="to cut behind"):
+            networks.divide(network, frozen)
     for backbone, size in (("dlib", 224), ("resnet50", 16)):
-        with pytest.raises(attribute_networks.UserError, match="takes pictures of"):
-            attribute_networks.build_network(backbone, 2, size)
+        with pytest.raises(networks.UserError, match="takes pictures of"):
+            networks.build_network(backbone, 2, size)
 
 
 def rows_of(ages):

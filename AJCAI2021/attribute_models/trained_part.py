@@ -11,7 +11,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from AJCAI2021.attribute_data import (
+from AJCAI2021.attribute_models.data import (
     AUGMENTATIONS,
     Make,
     Targets,
@@ -21,11 +21,11 @@ from AJCAI2021.attribute_data import (
     view,
     view_batches,
 )
-from AJCAI2021.attribute_networks import Parts, divide
-from AJCAI2021.attribute_predictions import mirrored, predict_in_batches
-from AJCAI2021.disk_arrays import build_array
-from AJCAI2021.linear_head import fit_head
-from AJCAI2021.training_options import TrainingSettings
+from AJCAI2021.attribute_models.disk_arrays import build_array
+from AJCAI2021.attribute_models.linear_head import fit_head
+from AJCAI2021.attribute_models.networks import Parts, divide
+from AJCAI2021.attribute_models.options import TrainingSettings
+from AJCAI2021.attribute_models.predictions import mirrored, predict_in_batches
 from face_models.vector_cache import model_key
 
 RAND_AUGMENT_STRENGTH = 0.3
@@ -52,7 +52,7 @@ def trained_part(
 
     Args:
         settings: of the training.
-        network: of attribute_networks.build_network.
+        network: of networks.build_network.
         data: rows and prepared pictures.
         cache: folder of activations.
 

@@ -4,11 +4,11 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from AJCAI2021.attribute_config import ModelEntry
-from AJCAI2021.attribute_tables import interval, number
+from AJCAI2021.attribute_results.config import ModelEntry
+from AJCAI2021.attribute_results.config_tables import Section
+from AJCAI2021.attribute_results.predictions import Entries
+from AJCAI2021.attribute_results.rows import interval, number
 from AJCAI2021.attributes import ATTRIBUTES
-from AJCAI2021.config_predictions import Entries
-from AJCAI2021.config_tables import Section
 from AJCAI2021.evaluation import compare, group_figures, information
 from AJCAI2021.prediction_files import Predictions
 

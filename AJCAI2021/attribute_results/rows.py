@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from AJCAI2021.attribute_config import ModelEntry
+from AJCAI2021.attribute_results.config import ModelEntry
 from AJCAI2021.attributes import ATTRIBUTES
 from AJCAI2021.evaluation import figures_of
 from AJCAI2021.prediction_files import Predictions

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from AJCAI2021.attribute_data import TrainingData
-from AJCAI2021.attribute_predictions import predictions_of
-from AJCAI2021.attribute_training import Trained
+from AJCAI2021.attribute_models.data import TrainingData
+from AJCAI2021.attribute_models.options import TrainingSettings
+from AJCAI2021.attribute_models.predictions import predictions_of
+from AJCAI2021.attribute_models.training import Trained
 from AJCAI2021.evaluation import figures_of
 from AJCAI2021.prediction_files import write_predictions
-from AJCAI2021.training_options import TrainingSettings
 from mask_utils.files import write_file
 
 
@@ -22,7 +22,7 @@ def evaluate(
 
     Args:
         settings: of the training.
-        trained: of attribute_training.train.
+        trained: of training.train.
         data: rows and prepared pictures.
         output: the run folder.
     """

@@ -1,14 +1,15 @@
-"""Options of the commands on config.json, and of preparing pictures."""
+"""Options of the commands on config.json."""
 
 import argparse
 from pathlib import Path
 from typing import NamedTuple
 
-from mask_utils.argument_types import job_count, new_parser, positive, seed_number
-from mask_utils.files import default_cache_file
+from AJCAI2021.attribute_models.options import add_preparation_options
+from mask_utils.argument_types import new_parser, positive, seed_number
 from reproduction import provenance
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent.parent
+"""Folder of the paper: commands, config.json, expected figures, results."""
 # Recorded apart from the arguments, or without influence on the results.
 _NOT_RECORDED = ("words", "seed", "jobs", "cache")
 
@@ -16,12 +17,11 @@ _NOT_RECORDED = ("words", "seed", "jobs", "cache")
 class ConfigOptions(NamedTuple):
     """The options of a command on config.json.
 
-    script: file name of the command. command: the command line as it was typed. recorded: the
-    arguments that belong in the meta.json of the results. name: None for the table's own name.
-    The other fields are the options of `config_parser`.
+    command: the command line as it was typed. recorded: the arguments that belong in the meta.json
+    of the results. name: None for the table's own name. The other fields are the options of
+    `config_parser`.
     """
 
-    script: str
     command: str
     recorded: dict[str, object]
     config: Path
@@ -34,23 +34,6 @@ class ConfigOptions(NamedTuple):
     limit: int | None
     jobs: int
     cache: Path
-
-
-def add_preparation_options(parser: argparse._ActionsContainer) -> None:
-    """Add the options of preparing pictures: --jobs and --cache."""
-    parser.add_argument(
-        "--jobs",
-        type=job_count,
-        default=-1,
-        help="processes that prepare pictures (default: all cores)",
-    )
-    parser.add_argument(
-        "--cache",
-        type=Path,
-        default=default_cache_file().parent,
-        metavar="FOLDER",
-        help="where prepared pictures are kept (default: %(default)s)",
-    )
 
 
 def add_config_options(parser: argparse._ActionsContainer) -> None:
@@ -104,7 +87,6 @@ def config_options(script: str, arguments: argparse.Namespace) -> ConfigOptions:
     """
     given = vars(arguments)
     return ConfigOptions(
-        script=script,
         command=provenance.typed(script, arguments.words),
         recorded={name: value for name, value in given.items() if name not in _NOT_RECORDED},
         **{name: given[name] for name in ConfigOptions._fields if name in given},

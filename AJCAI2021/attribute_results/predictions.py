@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from AJCAI2021 import splits
-from AJCAI2021.attribute_config import ConfigError, ModelEntry, read_config
-from AJCAI2021.attribute_data import find_pictures
+from AJCAI2021.attribute_models.data import find_pictures
+from AJCAI2021.attribute_models.prepared_pictures import FacePicture, prepare_pictures
+from AJCAI2021.attribute_results.config import ConfigError, ModelEntry, read_config
+from AJCAI2021.attribute_results.options import ConfigOptions
 from AJCAI2021.attributes import ATTRIBUTES
 from AJCAI2021.choices import IMAGE_SIZES
-from AJCAI2021.config_options import ConfigOptions
 from AJCAI2021.prediction_files import Predictions, read_prediction_file, write_predictions
-from AJCAI2021.prepared_pictures import FacePicture, prepare_pictures
 from AJCAI2021.splits import SplitRow
 from mask_utils.datasets import parse_utkface_name, walk
 from mask_utils.errors import UserError
@@ -89,8 +89,8 @@ def entry_predictions(
     prepared = prepare_pictures(pictures, entry.backbone, size, cache, jobs)
 
     # The only place with Keras here: tables from prediction files do not wait for it.
-    from AJCAI2021.attribute_networks import build_network
-    from AJCAI2021.attribute_predictions import predictions_of
+    from AJCAI2021.attribute_models.networks import build_network
+    from AJCAI2021.attribute_models.predictions import predictions_of
     from face_models.weight_files import load_weights
 
     network = build_network(entry.backbone, ATTRIBUTES[entry.attribute].outputs, size, init="none")

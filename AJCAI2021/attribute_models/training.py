@@ -6,13 +6,13 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from AJCAI2021.attribute_data import TrainingData
-from AJCAI2021.attribute_networks import build_network
-from AJCAI2021.attribute_predictions import predict
+from AJCAI2021.attribute_models.data import TrainingData
+from AJCAI2021.attribute_models.networks import build_network
+from AJCAI2021.attribute_models.options import RunOptions, TrainingSettings
+from AJCAI2021.attribute_models.predictions import predict
+from AJCAI2021.attribute_models.trained_part import trained_part
 from AJCAI2021.attributes import ATTRIBUTES, truth
 from AJCAI2021.splits import SplitRow
-from AJCAI2021.trained_part import trained_part
-from AJCAI2021.training_options import RunOptions, TrainingSettings
 from face_models.weight_files import load_weights, save_weights
 from training import devices, loop
 from training.curves import draw_curves
@@ -39,7 +39,7 @@ def train(settings: TrainingSettings, options: RunOptions, data: TrainingData) -
     Args:
         settings: what decides the result.
         options: where and how it runs.
-        data: of attribute_data.read_training_data.
+        data: of data.read_training_data.
 
     Raises:
         UserError: the run folder, the weights, the cache or the devices cannot be used.
@@ -116,7 +116,7 @@ def validation(
 
     Args:
         model: inputs -> outputs.
-        views: see attribute_predictions.predict.
+        views: see predictions.predict.
         rows: of the validation pictures.
         attribute: a key of ATTRIBUTES.
 

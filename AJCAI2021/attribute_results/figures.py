@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from AJCAI2021.attribute_results.confusion_figures import draw_confusion_matrix
+from AJCAI2021.attribute_results.predictions import Entries
 from AJCAI2021.attributes import AGE, ATTRIBUTES, RACE, SEX, Face, age_class
 from AJCAI2021.choices import FACES
-from AJCAI2021.config_predictions import Entries
-from AJCAI2021.confusion_figures import draw_confusion_matrix
 from AJCAI2021.evaluation import GroupFigure, group_figures
 from AJCAI2021.prediction_files import Predictions
 from AJCAI2021.splits import SplitRow

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from AJCAI2021.attribute_tables import (
+from AJCAI2021.attribute_results.options import ConfigOptions
+from AJCAI2021.attribute_results.predictions import Entries, predict_all
+from AJCAI2021.attribute_results.rows import (
     PublishedCell,
     ResultRow,
     layout,
@@ -11,8 +13,6 @@ from AJCAI2021.attribute_tables import (
     overall_cell,
     result_rows,
 )
-from AJCAI2021.config_options import ConfigOptions
-from AJCAI2021.config_predictions import Entries, predict_all
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
 from reproduction import provenance, tables

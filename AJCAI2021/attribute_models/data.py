@@ -11,15 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from AJCAI2021 import splits
-from AJCAI2021.attributes import ATTRIBUTES, class_weights, to_output, truth
-from AJCAI2021.prepared_pictures import (
+from AJCAI2021.attribute_models.options import RunOptions, TrainingSettings
+from AJCAI2021.attribute_models.prepared_pictures import (
     FacePicture,
     PreparedPictures,
     picture_key,
     prepare_pictures,
 )
+from AJCAI2021.attributes import ATTRIBUTES, class_weights, to_output, truth
 from AJCAI2021.splits import SplitError, SplitRow
-from AJCAI2021.training_options import RunOptions, TrainingSettings
 from mask_utils.errors import UserError
 from mask_utils.landmark_text import read_landmark_file
 from training.augmentation import Augmentation, vary

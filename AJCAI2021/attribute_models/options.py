@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from AJCAI2021.attributes import ATTRIBUTES
 from AJCAI2021.choices import ALIGNMENTS, BACKBONES, FACES, IMAGE_SIZES, TRANSFORMS
-from AJCAI2021.config_options import add_preparation_options
-from mask_utils.argument_types import new_parser, positive, seed_number
+from mask_utils.argument_types import job_count, new_parser, positive, seed_number
+from mask_utils.files import default_cache_file
 from training.options import add_machine_options
 
 EXAMPLE = (
@@ -79,6 +79,23 @@ def parse_training_arguments(
     given = vars(arguments)
     settings = TrainingSettings(**{name: given[name] for name in TrainingSettings._fields})
     return settings, RunOptions(**{name: given[name] for name in RunOptions._fields})
+
+
+def add_preparation_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options of preparing pictures: --jobs and --cache."""
+    parser.add_argument(
+        "--jobs",
+        type=job_count,
+        default=-1,
+        help="processes that prepare pictures (default: all cores)",
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=default_cache_file().parent,
+        metavar="FOLDER",
+        help="where prepared pictures are kept (default: %(default)s)",
+    )
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ import cv2
 import joblib
 import numpy as np
 
-from AJCAI2021.disk_arrays import CHUNK, ArrayError, build_array
+from AJCAI2021.attribute_models.disk_arrays import CHUNK, ArrayError, build_array
 from face_models.alignment import aligned_chip, chip_by_points
 from mask_utils.detection import YUNET
 from mask_utils.images import PictureError, decode_picture, read_file

@@ -1,0 +1,1 @@
+"""Networks that predict attributes: pictures, training, testing, predictions."""

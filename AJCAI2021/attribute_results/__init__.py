@@ -1,0 +1,1 @@
+"""Tables and figures of attribute predictions: config.json, statistics, published files."""
