@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from downloads.command import PASSWORD_VARIABLE, Wishes, list_sources, run
-from downloads.fetch import Patience
 from downloads.sources import HERE, PUBLISHED_GROUPS
+from downloads.transfer import Patience
 from mask_utils.argument_types import new_parser, positive
 from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import end_cleanly

@@ -19,7 +19,6 @@ from downloads.datasets import (
     plan_line,
     store_of,
 )
-from downloads.fetch import Access, Patience
 from downloads.published import bring_published, plan_published_line
 from downloads.sources import (
     HERE,
@@ -32,6 +31,7 @@ from downloads.sources import (
     read_terms,
 )
 from downloads.terms import FORM, require_acceptance, steps_text, terms_text
+from downloads.transfer import Access, Patience
 from mask_utils.errors import UserError
 from mask_utils.files import held
 from reproduction.tables import to_markdown

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from downloads.checksums import checksum, mismatch
 from downloads.extract import (
@@ -25,18 +24,11 @@ from downloads.extract import (
     placer,
     volumes,
 )
-from downloads.fetch import (
-    DRIVE,
-    NO_SPACE,
-    Access,
-    DiskFullError,
-    NotFetchedError,
-    Patience,
-    fetch,
-)
+from downloads.fetch import fetch
 from downloads.formats import wrong_kind
-from downloads.sources import RemoteFile
+from downloads.sources import RemoteFile, host_of
 from downloads.survey import survey
+from downloads.transfer import NO_SPACE, Access, DiskFullError, NotFetchedError, Patience
 from mask_utils.datasets import LAYOUTS, DatasetError, read_celeba_identities
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
@@ -139,11 +131,7 @@ def plan_line(base_folder: Path, dataset: str, files: Sequence[RemoteFile]) -> s
         changed = f"; {len(other):,} were changed since" if other else ""
         return f"{dataset}: {len(record):,} files are there{changed}; would fetch nothing"
     lacking = lacking_files(base_folder, dataset, files)
-    hosts = dict.fromkeys(
-        DRIVE if mirror.startswith("gdrive") else urlsplit(mirror).hostname
-        for file in lacking
-        for mirror in file.mirrors
-    )
+    hosts = dict.fromkeys(host_of(mirror) for file in lacking for mirror in file.mirrors)
     what = f"{len(lacking)} of {len(files)} files"
     if hosts:
         what += f" from {', '.join(hosts)}"

@@ -24,8 +24,8 @@ from typing import BinaryIO, NamedTuple
 
 from tqdm import tqdm
 
-from downloads.fetch import library
 from downloads.formats import kind_of
+from downloads.transfer import library
 from mask_utils.datasets import Layout
 from mask_utils.errors import UserError
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from downloads.checksums import mismatch
-from downloads.fetch import NotFetchedError, Patience, fetch
+from downloads.fetch import fetch
 from downloads.formats import wrong_kind
 from downloads.sources import RemoteFile
+from downloads.transfer import NotFetchedError, Patience
 
 
 def state_of(path: Path, file: RemoteFile) -> str:

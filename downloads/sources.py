@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from mask_utils.errors import UserError
 
@@ -13,7 +14,9 @@ REPOSITORY = "sachith500/MaskedFaceRepresentation"
 PUBLISHED_GROUPS = ("scores", "models", "predictions")
 """scores: score files and pair lists; models: weights; predictions: AJCAI2021's."""
 
-SCHEMES = ("https://", "http://", "gdrive:", "gdrive-folder:")
+DRIVE = "Google Drive"
+_DRIVE_SCHEMES = ("gdrive:", "gdrive-folder:")
+SCHEMES = ("https://", "http://", *_DRIVE_SCHEMES)
 
 
 class SourceListError(UserError):
@@ -47,6 +50,13 @@ class Terms(NamedTuple):
     site: str
     terms: str
     access: str
+
+
+def host_of(mirror: str) -> str:
+    """Return the host of a mirror, DRIVE for Google Drive."""
+    if mirror.startswith(_DRIVE_SCHEMES):
+        return DRIVE
+    return urlsplit(mirror).hostname or mirror
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from downloads.fetch import Patience
+from downloads.transfer import Patience
 from mask_utils.images import encode_picture
 
 

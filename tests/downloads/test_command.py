@@ -96,7 +96,7 @@ def test_what_needs_a_person_is_told_in_steps(run, site, tmp_path):
     site.files["/lfw.tgz"] = b"<!DOCTYPE html><html>sign in</html>"
     code, out, err = run("--datasets", "lfw", "--accept_terms")
     assert code == 1
-    assert "a web page came instead of the file" in err
+    assert "got a web page instead of the file" in err
     store = tmp_path / "data" / "archives" / "lfw"
     steps = out[out.index("lfw, by hand:") :].splitlines()
     assert steps[1].startswith(f"  1. open {site.url}/gone in a browser")

@@ -21,8 +21,8 @@ from downloads.datasets import (
     read_record,
     store_of,
 )
-from downloads.fetch import DiskFullError, Patience
 from downloads.sources import RemoteFile
+from downloads.transfer import DiskFullError, Patience
 from mask_utils.datasets import read_dataset
 
 from .conftest import LFW, picture, tar_of, zip_of

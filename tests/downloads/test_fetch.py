@@ -12,16 +12,17 @@ import pooch
 import pytest
 import requests
 
-from downloads import fetch as fetching
-from downloads.fetch import (
+from downloads import drive as drive_module
+from downloads import responses, transfer, web
+from downloads.fetch import fetch
+from downloads.sources import RemoteFile
+from downloads.transfer import (
     Access,
     DiskFullError,
     MissingLibraryError,
     NotFetchedError,
     Patience,
-    fetch,
 )
-from downloads.sources import RemoteFile
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
@@ -49,7 +50,7 @@ def test_slow_within_the_time_limit_and_beyond(site, tmp_path):
     fetch(file_at(f"{site.url}/a"), tmp_path, Patience(1, 0.01, 0.01, timeout=2))
     assert (tmp_path / "data.bin").stat().st_size == 1 << 17
     site.pause["/a"] = 1.0
-    with pytest.raises(NotFetchedError, match=r"127\.0\.0\.1: .*cut; tried 2 times"):
+    with pytest.raises(NotFetchedError, match=r"127\.0\.0\.1: .*lost; tried 2 times"):
         fetch(file_at(f"{site.url}/a", name="b"), tmp_path, Patience(1, 0.01, 0.01, timeout=0.1))
     assert "b" not in left(tmp_path)
 
@@ -79,7 +80,7 @@ def test_an_endless_cut_ends(site, quick, tmp_path):
     site.files["/a"] = CONTENT
     site.whole_only.add("/a")
     site.cuts["/a"] = [300_000] * 50
-    with pytest.raises(NotFetchedError, match="cut"):
+    with pytest.raises(NotFetchedError, match="connection was lost"):
         fetch(file_at(f"{site.url}/a"), tmp_path, quick)
     assert len(site.requests) <= 6
     assert "data.bin" not in left(tmp_path)
@@ -182,7 +183,7 @@ def test_the_git_hash_is_that_of_git(site, quick, tmp_path):
 
 def test_wrong_size(site, quick, tmp_path):
     site.files["/a"] = CONTENT
-    with pytest.raises(NotFetchedError, match="7 bytes expected, 1,048,576 came"):
+    with pytest.raises(NotFetchedError, match="expected 7 bytes; got 1,048,576"):
         fetch(file_at(f"{site.url}/a", size=7), tmp_path, quick)
     assert left(tmp_path) == []
 
@@ -209,8 +210,8 @@ def test_500_three_times_then_good(site, quick, tmp_path, capsys):
     fetch(file_at(f"{site.url}/a"), tmp_path, quick)
     assert (tmp_path / "data.bin").read_bytes() == CONTENT
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "data.bin: HTTP 500; again in 0.01 s (1 of 3)"
-    assert said[1] == "data.bin: HTTP 500; again in 0.02 s (2 of 3)"
+    assert said[0] == "data.bin: HTTP 500; retry 1 of 3 in 0.01 s"
+    assert said[1] == "data.bin: HTTP 500; retry 2 of 3 in 0.02 s"
 
 
 def test_500_for_ever(site, quick, tmp_path):
@@ -221,7 +222,7 @@ def test_500_for_ever(site, quick, tmp_path):
 
 def test_retry_after_is_kept_to_or_the_mirror_left(site, quick, tmp_path, monkeypatch):
     waits = []
-    monkeypatch.setattr(fetching, "time", SimpleNamespace(sleep=waits.append, time=time.time))
+    monkeypatch.setattr(web, "time", SimpleNamespace(sleep=waits.append))
     site.files["/a"] = CONTENT
     site.errors["/a"] = [429]
     site.retry_after["/a"] = "7"
@@ -229,15 +230,15 @@ def test_retry_after_is_kept_to_or_the_mirror_left(site, quick, tmp_path, monkey
     assert waits == [7.0]
     site.errors["/a"] = [503]
     site.retry_after["/a"] = "86400"
-    with pytest.raises(NotFetchedError, match="HTTP 503, asks to come back in 86400 s"):
+    with pytest.raises(NotFetchedError, match="HTTP 503, the server asks to wait 86400 s"):
         fetch(file_at(f"{site.url}/a"), tmp_path, quick)
     assert waits == [7.0]
 
 
 def test_retry_after_as_a_date():
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 100))
-    assert 90 < fetching._retry_after(date) <= 100
-    assert fetching._retry_after("soon") == 0
+    assert 90 < responses._retry_after(date) <= 100
+    assert responses._retry_after("soon") == 0
 
 
 PAGE = b"\n<!DOCTYPE html><html><body>Quota exceeded, sign in</body></html>"
@@ -247,7 +248,7 @@ PAGE = b"\n<!DOCTYPE html><html><body>Quota exceeded, sign in</body></html>"
 def test_a_web_page_instead_of_the_archive(site, quick, tmp_path, kind):
     site.files["/a"] = PAGE
     site.headers["/a"] = {"Content-Type": kind}
-    with pytest.raises(NotFetchedError, match=r"data\.zip: .*a web page came instead") as caught:
+    with pytest.raises(NotFetchedError, match=r"data\.zip: .*got a web page instead") as caught:
         fetch(file_at(f"{site.url}/a", name="data.zip"), tmp_path, quick)
     assert caught.value.needs_person
     assert "data.zip" not in left(tmp_path)
@@ -285,16 +286,16 @@ def test_another_kind_of_file(site, quick, tmp_path, name, content, what):
 
 def test_disk_full_before_the_first_byte(site, quick, tmp_path, monkeypatch):
     site.files["/a"] = CONTENT
-    usage = fetching.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(fetching.shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(DiskFullError, match="1,048,576 bytes more are needed, 1,000 are free"):
+    usage = transfer.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(DiskFullError, match="1,048,576 more bytes are needed, 1,000 are free"):
         fetch(file_at(f"{site.url}/a"), tmp_path, quick)
 
 
 def test_disk_full_while_writing(site, quick, tmp_path, monkeypatch):
     """The write fails after some bytes; they are kept, and the next run goes on behind them."""
     site.files["/a"] = CONTENT
-    real = fetching.CallbackIOWrapper
+    real = web.CallbackIOWrapper
 
     class Full:
         def __init__(self, callback, stream, method):
@@ -307,8 +308,8 @@ def test_disk_full_while_writing(site, quick, tmp_path, monkeypatch):
             self.room -= len(data)
             return self.wrapped.write(data)
 
-    monkeypatch.setattr(fetching, "CallbackIOWrapper", Full)
-    with pytest.raises(DiskFullError, match=r"no space is left .* data\.bin"):
+    monkeypatch.setattr(web, "CallbackIOWrapper", Full)
+    with pytest.raises(DiskFullError, match=r"no space left .* data\.bin"):
         fetch(file_at(f"{site.url}/a"), tmp_path, quick)
     part = (tmp_path / "data.bin.part").stat().st_size
     assert 0 < part <= 600_000
@@ -381,9 +382,9 @@ def drive(site, monkeypatch):
         return real(session, method, url, **options)
 
     monkeypatch.setattr(requests.Session, "request", rerouted)
-    fetching._drive_folder.cache_clear()
+    drive_module._drive_folder.cache_clear()
     yield site
-    fetching._drive_folder.cache_clear()
+    drive_module._drive_folder.cache_clear()
 
 
 ID = "0BxYys69jI14kb2o4ajJwQ3FOUm8"
@@ -414,14 +415,16 @@ def test_drive_sends_a_page(drive, quick, tmp_path):
         b'<!DOCTYPE html><html><p class="uc-error-subcaption">Too many users</p></html>'
     )
     drive.headers["/uc"] = {"Content-Type": "text/html; charset=utf-8"}
-    with pytest.raises(NotFetchedError, match=r"Google Drive sent a page .*quota.*login") as caught:
+    with pytest.raises(
+        NotFetchedError, match=r"Google Drive sent a web page .*quota.*login"
+    ) as caught:
         fetch(file_at(f"gdrive:{ID}", name="part1.tar.gz"), tmp_path, quick)
     assert caught.value.needs_person
     drive.headers["/uc"] = {
         "Content-Type": "x/y",
         "Content-Disposition": 'attachment; filename="a"',
     }
-    with pytest.raises(NotFetchedError, match="Google Drive sent a page"):
+    with pytest.raises(NotFetchedError, match="Google Drive sent a web page"):
         fetch(file_at(f"gdrive:{ID}", name="part1.tar.gz"), tmp_path, quick)
     assert left(tmp_path) == []
     drive.files["/b"] = CONTENT

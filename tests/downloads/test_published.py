@@ -6,7 +6,6 @@ import hashlib
 import pytest
 
 from downloads.checksums import checksum
-from downloads.fetch import Patience
 from downloads.published import bring_published, plan_published_line, state_of
 from downloads.sources import (
     HERE,
@@ -17,6 +16,7 @@ from downloads.sources import (
     read_sources,
     read_terms,
 )
+from downloads.transfer import Patience
 from mask_utils.datasets import LAYOUTS
 from reproduction.provenance import REPOSITORY
 
