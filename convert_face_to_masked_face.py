@@ -11,7 +11,6 @@ from pathlib import Path
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import end_cleanly
 from mask_utils.options import add_mask_options, batch_settings, check_detector_options
-from mask_utils.single_file import mask_file
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -31,18 +30,23 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def run(arguments: argparse.Namespace) -> int:
+    """Mask the picture; return the exit code."""
+    from mask_utils.single_file import mask_file  # OpenCV, for which --help need not wait
+
+    return mask_file(
+        arguments.input,
+        arguments.output,
+        batch_settings(arguments),
+        arguments.landmark_cache,
+        arguments.overwrite,
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 done, 1 no mask could be painted, 2 wrong usage or nothing to do."""
     arguments = parse_arguments(argv)
-    return end_cleanly(
-        lambda: mask_file(
-            arguments.input,
-            arguments.output,
-            batch_settings(arguments),
-            arguments.landmark_cache,
-            arguments.overwrite,
-        )
-    )
+    return end_cleanly(lambda: run(arguments))
 
 
 if __name__ == "__main__":

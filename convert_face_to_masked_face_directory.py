@@ -11,13 +11,13 @@ from pathlib import Path
 
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import end_cleanly
-from mask_utils.generation import mask_folder
 from mask_utils.options import (
     add_batch_options,
     add_mask_options,
     batch_settings,
     check_batch_options,
 )
+from mask_utils.workers import prepare_crew
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -35,23 +35,31 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def run(arguments: argparse.Namespace) -> int:
+    """Mask the folder; return the exit code."""
+    if not arguments.dry_run:
+        prepare_crew(arguments.jobs, arguments.backend, arguments.scheduler)
+    # OpenCV takes long to import: --help need not wait, and the workers import it meanwhile.
+    from mask_utils.generation import mask_folder
+
+    return mask_folder(
+        arguments.input,
+        arguments.output,
+        batch_settings(arguments),
+        arguments.landmark_cache,
+        limit=arguments.limit,
+        dry_run=arguments.dry_run,
+        jobs=arguments.jobs,
+        backend=arguments.backend,
+        scheduler=arguments.scheduler,
+        overwrite=arguments.overwrite,
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 done, 1 nothing could be masked, 2 wrong usage or nothing to do."""
     arguments = parse_arguments(argv)
-    return end_cleanly(
-        lambda: mask_folder(
-            arguments.input,
-            arguments.output,
-            batch_settings(arguments),
-            arguments.landmark_cache,
-            limit=arguments.limit,
-            dry_run=arguments.dry_run,
-            jobs=arguments.jobs,
-            backend=arguments.backend,
-            scheduler=arguments.scheduler,
-            overwrite=arguments.overwrite,
-        )
-    )
+    return end_cleanly(lambda: run(arguments))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ from mask_utils.argument_types import job_count, new_parser, positive, seed_numb
 from mask_utils.datasets import walk
 from mask_utils.detection import (
     MIN_SCORES,
-    PUBLISHED,
     YUNET,
     Detector,
     FoundFace,
@@ -43,6 +42,7 @@ from mask_utils.detection import (
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.images import PictureError, read_picture
 from mask_utils.landmarks import Face, choose_faces, find_faces
+from mask_utils.settings import PUBLISHED
 from mask_utils.turning import quarter_turns, turn_box
 from reproduction import provenance, tables
 from reproduction.measurements import write_measurements

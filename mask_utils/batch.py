@@ -25,7 +25,8 @@ from mask_utils.one_picture import (
     mask_groups,
 )
 from mask_utils.plan import Plan, plan_batch
-from mask_utils.run_settings import SETTINGS, STATE, BatchSettings, describe_settings
+from mask_utils.run_settings import SETTINGS, STATE, describe_settings
+from mask_utils.settings import BatchSettings
 from mask_utils.workers import Crew, open_crew, prepare_crew
 
 _TASK_SECONDS = 0.2

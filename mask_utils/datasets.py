@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from mask_utils.errors import UserError
-from mask_utils.images import PICTURE_FORMATS
-from mask_utils.seeding import picture_generator
+from mask_utils.picture_formats import PICTURE_FORMATS
 
 VIDEO_FRAMES_SAMPLED = 15
 VIDEO_FRAMES_MASKED = 6
@@ -288,7 +285,9 @@ def _placed(
 
 
 def _sample_frames(frames: list[Source], seed: int, video: str) -> tuple[Source, ...]:
-    generator: np.random.Generator = picture_generator(seed, video)
+    from mask_utils.seeding import picture_generator  # NumPy, for which --help need not wait
+
+    generator = picture_generator(seed, video)
     count = min(VIDEO_FRAMES_SAMPLED, len(frames))
     return tuple(frames[i] for i in generator.choice(len(frames), count, replace=False))
 

@@ -12,17 +12,8 @@ import cv2
 import numpy as np
 
 from mask_utils.model_files import read_yunet
+from mask_utils.settings import DETECTORS, MIN_SCORES, YUNET, Detector
 from mask_utils.turning import quarter_turns, turn_box, turn_points
-
-DETECTORS = ("yunet", "hog")
-MIN_SCORES = {"yunet": 0.5, "hog": 0.0}
-"""Default of the least score: YuNet's lies in 0-1, HOG's is a distance from its decision plane."""
-
-CASCADE = (0, 1)
-"""HOG's passes in order: the picture as it is, then doubled once where nothing was found."""
-
-HOG_SIZE = 800
-"""Longest side, in pixels, of the copy that HOG sees; 0 means the picture itself."""
 
 SMALL_COPY = 128
 """Longest side, in pixels, of the copy that YuNet sees first; see _is_clear."""
@@ -40,27 +31,6 @@ _TILE = 1280  # pixels, the side of the parts in which large copies are searched
 _TILE_OVERLAP = 192  # pixels; larger faces are found on the coarser copies
 _NARROWEST = 10  # pixels: no face is found in a narrower strip
 _ENLARGED = 320  # pixels: smaller pictures are doubled where nothing was found
-
-
-class Detector(NamedTuple):
-    """A detector and its settings.
-
-    name: one of DETECTORS. min_score: the least score of a face. every: look for small faces beside
-    large ones too (YuNet). upsample, size: HOG's passes and copy, see CASCADE and HOG_SIZE.
-    """
-
-    name: str = "yunet"
-    min_score: float = MIN_SCORES["yunet"]
-    every: bool = False
-    upsample: tuple[int, ...] = CASCADE
-    size: int = HOG_SIZE
-
-
-YUNET = Detector()
-"""The default."""
-
-PUBLISHED = Detector("hog", MIN_SCORES["hog"], upsample=(1,), size=0)
-"""The papers' detector: HOG, one doubling, on the full-size picture."""
 
 
 class FoundFace(NamedTuple):

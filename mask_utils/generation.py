@@ -11,7 +11,7 @@ from mask_utils.errors import BatchError
 from mask_utils.files import write_file
 from mask_utils.manifest import NOT_FAILURES, VANISHED
 from mask_utils.plan import plan_batch
-from mask_utils.run_settings import BatchSettings
+from mask_utils.settings import BatchSettings
 
 
 class DatasetCounts(NamedTuple):

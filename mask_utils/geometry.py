@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-MASK_TYPES = ("a", "b", "c", "d", "e", "f")
+from mask_utils.settings import MASK_TYPES
 
 _JAW = range(1, 16)
 _POLYGONS = {

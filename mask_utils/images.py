@@ -24,31 +24,10 @@ from PIL import (
 
 from mask_utils.errors import UserError
 from mask_utils.files import read_regular_file, write_file
+from mask_utils.picture_formats import PICTURE_FORMATS
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded (300 MB of memory each)."""
-
-PICTURE_FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".mpo": "JPEG",
-    ".png": "PNG",
-    ".bmp": "BMP",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".gif": "GIF",
-    ".avif": "AVIF",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
-}
-"""File name endings (lower case) that are read and written, with Pillow's name of the format.
-
-Of an .mpo, several JPEG pictures in one file, the first is read, and a JPEG is written. HEIF takes
-the optional package pillow-heif.
-"""
 
 # Only decoders of plain raster formats: none of these starts another program. Pillow registers
 # the last three only when their modules are imported. An MPO file opens as JPEG.

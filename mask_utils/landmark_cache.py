@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mask_utils.detection import MIN_SCORES, Detector
 from mask_utils.landmark_text import join_faces, split_faces
 from mask_utils.landmarks import Detection
 from mask_utils.ledger import Ledger, decode_row
+from mask_utils.settings import MIN_SCORES, Detector
 
 _COLUMNS = ("sha256", "detector", "detector_pass", "boxes", "scores", "points", "landmarks")
 _ADDED = ("scores", "points")

@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mask_utils.detection import YUNET, Detector, FoundFace, detect
+from mask_utils.detection import FoundFace, detect
 from mask_utils.large_pages import move_heap_to_large_pages
 from mask_utils.model_files import model_file
+from mask_utils.settings import FACE_CHOICES, YUNET, Detector
 from mask_utils.turning import quarter_turns, turn_box, turn_points
-
-FACE_CHOICES = ("largest", "central", "all")
 
 
 class Face(NamedTuple):

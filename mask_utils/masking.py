@@ -1,26 +1,17 @@
 """One picture and its faces -> the masked picture: settings, seeded choices, paint."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from mask_utils.geometry import MASK_TYPES, Ellipse, Polygon, mask_outline
+from mask_utils.colors import Color, parse_color
+from mask_utils.geometry import Ellipse, Polygon, mask_outline
 from mask_utils.landmarks import Face
-from mask_utils.overlay import Color, outline_mask, paint_outline, parse_color
+from mask_utils.overlay import outline_mask, paint_outline
 from mask_utils.seeding import picture_generator
+from mask_utils.settings import MASK_TYPES, MaskSettings
 from mask_utils.turning import quarter_turns, turn_points
-
-
-class MaskSettings(NamedTuple):
-    """How masks look: mask type or random; colour name, #hex or random; style; pattern; seed."""
-
-    mask: str = "a"
-    color: str = "white"
-    style: str = "flat"
-    pattern: Path | None = None
-    seed: int = 0
 
 
 class TurnedOutline(NamedTuple):

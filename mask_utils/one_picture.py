@@ -27,7 +27,7 @@ from mask_utils.landmark_text import join_faces
 from mask_utils.landmarks import Detection, Face, choose_faces, find_faces
 from mask_utils.masking import MaskedPicture, binary_mask, mask_picture
 from mask_utils.model_files import ModelMissingError
-from mask_utils.run_settings import BatchSettings
+from mask_utils.settings import BatchSettings
 
 
 class Folders(NamedTuple):

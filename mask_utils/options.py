@@ -5,13 +5,20 @@ import math
 from pathlib import Path
 
 from mask_utils.argument_types import job_count, positive, seed_number
-from mask_utils.detection import CASCADE, DETECTORS, HOG_SIZE, MIN_SCORES, Detector
+from mask_utils.colors import parse_color
 from mask_utils.files import default_cache_file
-from mask_utils.geometry import MASK_TYPES
-from mask_utils.landmarks import FACE_CHOICES
-from mask_utils.masking import MaskSettings
-from mask_utils.overlay import STYLES, parse_color
-from mask_utils.run_settings import BatchSettings
+from mask_utils.settings import (
+    CASCADE,
+    DETECTORS,
+    FACE_CHOICES,
+    HOG_SIZE,
+    MASK_TYPES,
+    MIN_SCORES,
+    STYLES,
+    BatchSettings,
+    Detector,
+    MaskSettings,
+)
 
 
 def add_mask_options(parser: argparse.ArgumentParser) -> None:

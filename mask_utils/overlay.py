@@ -1,31 +1,10 @@
 """Paints the outline of a mask on a picture, flat or as drawn cloth."""
 
-import functools
-
 import cv2
 import numpy as np
-from PIL import ImageColor
 
+from mask_utils.colors import Color
 from mask_utils.geometry import Ellipse, Polygon
-
-Color = tuple[int, int, int]
-STYLES = ("flat", "surgical", "cloth")
-"""flat is painted here; the other two are cloth that mask_utils.texture draws."""
-
-
-@functools.lru_cache
-def parse_color(text: str) -> Color:
-    """Return the RGB values (0-255) of a colour name (CSS) or #hex notation.
-
-    Raises:
-        ValueError: the text is neither.
-    """
-    try:
-        return ImageColor.getrgb(text)[:3]
-    except ValueError:
-        raise ValueError(
-            f"expected a colour name such as white or lightblue, or #rrggbb; {text!r} came"
-        ) from None
 
 
 def paint_outline(picture: np.ndarray, outline: Polygon | Ellipse, color: Color) -> np.ndarray:

@@ -11,7 +11,8 @@ from mask_utils.images import PictureError, read_file
 from mask_utils.ledger import Ledger
 from mask_utils.manifest import FINISHED, MANIFEST, VANISHED, open_manifest
 from mask_utils.one_picture import binary_mask_name, stamp
-from mask_utils.run_settings import BatchSettings, check_settings
+from mask_utils.run_settings import check_settings
+from mask_utils.settings import BatchSettings
 
 
 class Plan(NamedTuple):

@@ -21,12 +21,11 @@ from mask_utils.argument_types import new_parser, positive
 from mask_utils.datasets import walk
 from mask_utils.errors import end_cleanly
 from mask_utils.found_faces import Shown, draw_found_faces
-from mask_utils.geometry import MASK_TYPES
 from mask_utils.images import PictureError, picture_format, read_picture, write_picture
 from mask_utils.landmarks import Face, choose_faces, find_faces
-from mask_utils.masking import MaskSettings, mask_picture
+from mask_utils.masking import mask_picture
 from mask_utils.options import add_detector_options, check_detector_options, chosen_detector
-from mask_utils.overlay import STYLES
+from mask_utils.settings import MASK_TYPES, STYLES, MaskSettings
 
 _MARGIN = 0.45
 _CAPTION = 26

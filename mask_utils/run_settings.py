@@ -3,32 +3,15 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
 
-from mask_utils.detection import MIN_SCORES, YUNET, Detector
 from mask_utils.errors import BatchError
 from mask_utils.images import PictureError, read_file, read_picture
-from mask_utils.masking import MaskSettings
+from mask_utils.settings import MIN_SCORES, BatchSettings
 
 STATE = ".masking"
 """Folder of a run's lock and incomplete files, below its output folder."""
 
 SETTINGS = "settings.json"
-
-
-class BatchSettings(NamedTuple):
-    """Everything that decides the pixels of the output.
-
-    look: what the masks look like. faces: largest, central or all. detector: what finds the faces,
-    see mask_utils.detection. landmarks: a file of landmarks to use instead of detecting.
-    save_mask: whether to write the binary mask of every masked picture too.
-    """
-
-    look: MaskSettings = MaskSettings()
-    faces: str = "largest"
-    detector: Detector = YUNET
-    landmarks: Path | None = None
-    save_mask: bool = False
 
 
 def describe_settings(settings: BatchSettings) -> str:

@@ -9,7 +9,8 @@ from mask_utils.images import PictureError, picture_format
 from mask_utils.landmark_cache import open_cache, view_cache
 from mask_utils.landmark_text import read_landmark_file
 from mask_utils.one_picture import Folders, Job, binary_mask_name, mask_source
-from mask_utils.run_settings import BatchSettings, check_pattern
+from mask_utils.run_settings import check_pattern
+from mask_utils.settings import BatchSettings
 
 
 def mask_file(

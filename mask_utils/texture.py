@@ -12,9 +12,11 @@ import cv2
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
+from mask_utils.colors import Color
 from mask_utils.geometry import Ellipse, Polygon
 from mask_utils.images import read_picture
-from mask_utils.overlay import STYLES, Color, outline_mask
+from mask_utils.overlay import outline_mask
+from mask_utils.settings import STYLES
 
 _TEXTURE_SHAPE = (192, 288)
 _MESH = 9

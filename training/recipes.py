@@ -9,8 +9,7 @@ import math
 from typing import NamedTuple, get_args, get_type_hints
 
 from mask_utils.errors import UserError
-from mask_utils.geometry import MASK_TYPES
-from mask_utils.overlay import STYLES
+from mask_utils.settings import MASK_TYPES, STYLES
 from training.augmentation import Augmentation
 
 PUBLISHED_LOOK = Augmentation(published=1.0, flip=0.0)

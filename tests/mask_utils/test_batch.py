@@ -22,8 +22,7 @@ from mask_utils.drawn_faces import draw_face, draw_person
 from mask_utils.errors import BatchError
 from mask_utils.images import encode_picture, read_picture, write_picture
 from mask_utils.manifest import COLUMNS
-from mask_utils.masking import MaskSettings
-from mask_utils.run_settings import BatchSettings
+from mask_utils.settings import PUBLISHED, BatchSettings, Detector, MaskSettings
 from mask_utils.single_file import mask_file
 from mask_utils.workers import WorkersLostError
 
@@ -298,7 +297,7 @@ def test_a_second_run_at_the_same_time_is_refused(faces_folder, tmp_path):
 
 def test_the_published_detector_has_a_folder_and_rows_of_its_own(faces_folder, tmp_path):
     out, cache = tmp_path / "out", tmp_path / "cache.csv"
-    hog = BatchSettings(detector=detection.PUBLISHED)
+    hog = BatchSettings(detector=PUBLISHED)
     for row in run(faces_folder, out, cache, hog):
         if row["status"] == "masked":
             assert row["detector"] == "hog" and row["detector_pass"] == "1"
@@ -316,7 +315,7 @@ def test_the_published_detector_has_a_folder_and_rows_of_its_own(faces_folder, t
 def test_a_folder_of_the_first_version_goes_on_with_hog(faces_folder, tmp_path):
     """Its settings name no detector, and its manifest lacks the columns that came later."""
     out, cache = tmp_path / "out", tmp_path / "cache.csv"
-    hog = BatchSettings(detector=detection.Detector("hog", 0.0))
+    hog = BatchSettings(detector=Detector("hog", 0.0))
     before = run(faces_folder, out, cache, hog)
     described = json.loads((out / "settings.json").read_text())
     del described["detector"], described["min_score"]

@@ -11,7 +11,6 @@ from mask_utils import detection
 from mask_utils.detection import (
     HOG_BOX_MAP,
     MIN_SCORES,
-    PUBLISHED,
     YUNET,
     Detector,
     detect,
@@ -21,6 +20,7 @@ from mask_utils.detection import (
 from mask_utils.drawn_faces import draw_face, draw_person
 from mask_utils.images import read_picture
 from mask_utils.landmarks import choose_faces
+from mask_utils.settings import PUBLISHED
 from mask_utils.turning import turn_box, turn_points
 
 HOG = Detector("hog", MIN_SCORES["hog"])

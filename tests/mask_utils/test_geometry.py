@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mask_utils.geometry import MASK_TYPES, Ellipse, Polygon, mask_outline
+from mask_utils.geometry import Ellipse, Polygon, mask_outline
+from mask_utils.settings import MASK_TYPES
 
 JAW = [[20 + 10 * i, 100 + 10 * min(i, 16 - i)] for i in range(1, 16)]
 

@@ -5,7 +5,6 @@ import csv
 import numpy as np
 import pytest
 
-from mask_utils.detection import Detector
 from mask_utils.files import default_cache_file
 from mask_utils.landmark_cache import (
     cache_row,
@@ -21,6 +20,7 @@ from mask_utils.landmark_text import (
     read_landmark_file,
 )
 from mask_utils.landmarks import Detection, Face
+from mask_utils.settings import Detector
 
 POINTS = np.arange(136, dtype=np.int32).reshape(68, 2) - 5
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from mask_utils.detection import MIN_SCORES, PUBLISHED, Detector
 from mask_utils.drawn_faces import draw_face, draw_person
 from mask_utils.images import read_picture
 from mask_utils.landmarks import Face, choose_faces, find_face, find_faces, five_points
 from mask_utils.model_files import model_file
+from mask_utils.settings import MIN_SCORES, PUBLISHED, Detector
 from mask_utils.turning import turn_points
 
 HOG = Detector("hog", MIN_SCORES["hog"])

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from mask_utils.geometry import MASK_TYPES, mask_outline
+from mask_utils.geometry import mask_outline
 from mask_utils.landmarks import Face
-from mask_utils.masking import MaskSettings, binary_mask, mask_picture
+from mask_utils.masking import binary_mask, mask_picture
 from mask_utils.overlay import outline_mask
 from mask_utils.seeding import picture_generator
+from mask_utils.settings import MASK_TYPES, MaskSettings
 
 PICTURE = np.full((220, 200, 3), 90, np.uint8)
 
@@ -69,9 +70,9 @@ def test_hundred_real_faces_by_the_written_rule(shared_folder):
     """Types a-f on real landmarks, against DESIGN's table evaluated here point by point."""
     import cv2
 
-    from mask_utils.detection import PUBLISHED
     from mask_utils.images import read_picture
     from mask_utils.landmarks import choose_faces, find_faces
+    from mask_utils.settings import PUBLISHED
 
     paths = sorted((shared_folder / "datasets" / "lfw").glob("*/*.jpg"))[::14]
     checked = 0

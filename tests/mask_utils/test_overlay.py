@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from mask_utils.colors import parse_color
 from mask_utils.geometry import Ellipse, Polygon
-from mask_utils.overlay import outline_mask, paint_outline, parse_color
+from mask_utils.overlay import outline_mask, paint_outline
 
 TRIANGLE = Polygon(np.array([[2, 2], [6, 2], [2, 6]], np.int32))
 

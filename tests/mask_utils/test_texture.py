@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mask_utils.geometry import MASK_TYPES, mask_outline
+from mask_utils.geometry import mask_outline
 from mask_utils.overlay import outline_mask, paint_outline
+from mask_utils.settings import MASK_TYPES
 from mask_utils.texture import paint_texture
 
 
