@@ -1,10 +1,11 @@
-"""Tell whether the datasets in a folder are whole: counts, damage, duplicates, wrong folders.
+"""Check whether datasets are complete and undamaged, without duplicates, in the right folders.
 
-DICTA2021 and AJCAI2021. Identities and pictures beside the published counts, with a verdict:
-COMPLETE, PARTIAL (fewer than published), NESTED (pictures in a wrong folder; the command that mends
-it is printed), DAMAGED (a picture cannot be read, or is not what was downloaded), COUNTED (nothing
-published to compare with), MISSING. Published counts are of what went into the papers' datasets: a
-dataset may hold more. Every picture is read and decoded; --names_only opens nothing.
+For DICTA2021 and AJCAI2021. Prints the numbers of identities and pictures beside the published
+ones, with a verdict: COMPLETE, PARTIAL (fewer than published), NESTED (pictures in a wrong folder;
+the command to fix it is printed), DAMAGED (a picture cannot be read, or is not what was
+downloaded), COUNTED (nothing published to compare with), MISSING. The published counts are those of
+the pictures that the papers used; a dataset may contain more. Every picture is read and decoded,
+none with --names_only.
 """
 
 import argparse
@@ -23,31 +24,34 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         __doc__, "python check_datasets.py --base_folder data --datasets lfw --output data/check"
     )
     parser.add_argument(
-        "--base_folder", type=Path, required=True, help="holds one folder for each dataset"
+        "--base_folder", type=Path, required=True, help="contains a folder for each dataset"
     )
     parser.add_argument(
-        "--datasets", nargs="+", choices=tuple(LAYOUTS), help="which ones (default: all there)"
+        "--datasets",
+        nargs="+",
+        choices=tuple(LAYOUTS),
+        help="datasets to check (default: all found)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="write check.md, check.csv, problems.csv and <dataset>.sha256 here (default: nowhere)",
+        help="write check.md, check.csv, problems.csv and <dataset>.sha256 here (default: none)",
     )
     parser.add_argument(
-        "--names_only", action="store_true", help="names and counts; open no picture"
+        "--names_only", action="store_true", help="check names and counts only; open no picture"
     )
     parser.add_argument(
         "--jobs",
         type=job_count,
         default=-1,
-        help="processes (default: -1, as many as there are cores)",
+        help="processes (default: -1, one per core)",
     )
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; 0 all whole, 1 something is not, 2 wrong usage or nothing to check."""
+    """Run the command; 0 all complete, 1 something is not, 2 wrong usage or nothing to check."""
     arguments = parse_arguments(argv)
     return end_cleanly(
         lambda: check_datasets(

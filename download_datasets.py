@@ -1,17 +1,18 @@
-"""Fetch the papers' datasets and published files, and put them where the other commands look.
+"""Download the papers' datasets and published files to where the other commands expect them.
 
-DICTA2021 and AJCAI2021. Archives are resumed, retried, checked and unpacked safely; a dataset's
-folder appears when all of it is there; a second run fetches only what lacks. Terms are shown
-first, and nothing is fetched before --accept_terms. Where a person is needed (a form, a login) the
-steps are printed, and the next run takes up what was put in place. docs/datasets.md has the table
-of datasets. The time is that of your line; unpacking takes minutes for the large ones.
+For DICTA2021 and AJCAI2021. Interrupted downloads are resumed and failed ones retried; archives are
+checked before they are unpacked. A dataset's folder appears only when all of it is there, and
+another run downloads only what is missing. The terms are shown first; nothing is downloaded without
+--accept_terms. If a form or a login is needed, the steps are printed, and the next run uses what
+you downloaded by hand. docs/datasets.md has a table of the datasets. The time depends on your
+connection; unpacking a large dataset takes minutes.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from downloads.command import PASSWORD_VARIABLE, Wishes, list_sources, run
+from downloads.command import PASSWORD_VARIABLE, Request, list_sources, run
 from downloads.sources import HERE, PUBLISHED_GROUPS
 from downloads.transfer import Patience
 from mask_utils.argument_types import new_parser, positive
@@ -27,90 +28,112 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "python download_datasets.py --base_folder data --datasets lfw --accept_terms\n"
         "  python download_datasets.py --published scores predictions",
     )
-    what = parser.add_argument_group("what")
-    what.add_argument("--datasets", nargs="+", choices=tuple(LAYOUTS), default=[], help="which")
-    what.add_argument(
+    _add_what(parser.add_argument_group("what"))
+    _add_where(parser.add_argument_group("where"))
+    _add_terms(parser.add_argument_group("terms and access"))
+    _add_how(parser.add_argument_group("how"))
+    arguments = parser.parse_args(argv)
+    if not arguments.list and not arguments.datasets and not arguments.published:
+        parser.error("expected --datasets, --published or --list; --help has an example")
+    if arguments.datasets and arguments.base_folder is None and not arguments.list:
+        parser.error("--datasets needs --base_folder, the folder to put them into")
+    if arguments.check and not arguments.datasets:
+        parser.error("--check needs --datasets; check_datasets.py checks all that it finds")
+    return arguments
+
+
+def _add_what(group) -> None:
+    group.add_argument(
+        "--datasets",
+        nargs="+",
+        choices=tuple(LAYOUTS),
+        default=[],
+        help="datasets to download",
+    )
+    group.add_argument(
         "--published",
         nargs="+",
         choices=PUBLISHED_GROUPS,
         default=[],
         help="the papers' own files: scores (and pair lists), models (weights), predictions",
     )
-    what.add_argument("--list", action="store_true", help="list all there is, and fetch nothing")
-    what.add_argument(
-        "--dry_run", action="store_true", help="say what would be done; fetch and write nothing"
+    group.add_argument(
+        "--list", action="store_true", help="list what can be downloaded, and download nothing"
     )
-    what.add_argument(
-        "--check", action="store_true", help="then check the datasets, as check_datasets.py does"
+    group.add_argument(
+        "--dry_run", action="store_true", help="say what would be done; download and write nothing"
     )
-    where = parser.add_argument_group("where")
-    where.add_argument(
+    group.add_argument(
+        "--check",
+        action="store_true",
+        help="check the datasets afterwards, as check_datasets.py does",
+    )
+
+
+def _add_where(group) -> None:
+    group.add_argument(
         "--base_folder",
         type=Path,
-        help="one folder for each dataset comes here, archives/ holds what is on its way",
+        help="gets a folder for each dataset, and archives/ for unfinished downloads",
     )
-    where.add_argument(
+    group.add_argument(
         "--published_folder",
         type=Path,
         default=REPOSITORY / "data" / "published",
         help="where published files go (default: data/published in this repository)",
     )
-    where.add_argument(
+    group.add_argument(
         "--sources",
         type=Path,
         default=HERE,
         metavar="FOLDER",
-        help="sources.csv, terms.csv and published.csv of your own, for mirrors of your own "
-        "(default: those in downloads/)",
+        help="folder of your own sources.csv, terms.csv and published.csv, for other mirrors "
+        "(default: downloads/)",
     )
-    terms = parser.add_argument_group("terms and access")
-    terms.add_argument(
+
+
+def _add_terms(group) -> None:
+    group.add_argument(
         "--accept_terms", action="store_true", help="you have read the terms and accept them"
     )
-    terms.add_argument(
+    group.add_argument(
         "--username",
-        help="user name for youtube_faces; its password is asked for, or taken from the "
-        f"environment variable {PASSWORD_VARIABLE}; it is shown and stored nowhere",
+        help="user name for youtube_faces; the password is asked for, or read from the "
+        f"environment variable {PASSWORD_VARIABLE}, and neither shown nor stored",
     )
-    terms.add_argument(
+    group.add_argument(
         "--plain_http_password",
         action="store_true",
-        help="allow the password to travel unencrypted where a site has no https",
+        help="allow the password to be sent unencrypted if a site has no https",
     )
-    how = parser.add_argument_group("how")
+
+
+def _add_how(group) -> None:
     patience = Patience()
-    how.add_argument(
+    group.add_argument(
         "--retries",
         type=positive,
         default=patience.retries,
-        help="tries again without a byte of progress (default: %(default)s)",
+        help="attempts in a row without receiving a byte (default: %(default)s)",
     )
-    how.add_argument(
+    group.add_argument(
         "--wait",
         type=_seconds,
         default=patience.first_wait,
         metavar="SECONDS",
-        help="first pause between tries; each is twice the one before, up to "
+        help="first pause between attempts; each is twice the one before, up to "
         f"{patience.longest_wait:.0f} s (default: %(default)s)",
     )
-    how.add_argument(
+    group.add_argument(
         "--timeout",
         type=_seconds,
         default=patience.timeout,
         metavar="SECONDS",
-        help="how long a server may be silent (default: %(default)s)",
+        help="how long a server may stay silent (default: %(default)s)",
     )
-    how.add_argument(
-        "--keep_archives", action="store_true", help="do not delete archives that were unpacked"
+    group.add_argument(
+        "--keep_archives", action="store_true", help="keep the archives after unpacking them"
     )
-    arguments = parser.parse_args(argv)
-    if not arguments.list and not arguments.datasets and not arguments.published:
-        parser.error("expected --datasets, --published or --list; --help has an example")
-    if arguments.datasets and arguments.base_folder is None and not arguments.list:
-        parser.error("--datasets needs --base_folder, where they go")
-    if arguments.check and not arguments.datasets:
-        parser.error("--check needs --datasets; check_datasets.py checks all that are there")
-    return arguments
 
 
 def _seconds(text: str) -> float:
@@ -123,13 +146,13 @@ def _seconds(text: str) -> float:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; 0 all is there, 1 something is not, 2 wrong usage or terms not accepted."""
+    """Run the command; 0 all complete, 1 something is not, 2 wrong usage or terms not accepted."""
     arguments = parse_arguments(argv)
     if arguments.list:
         return end_cleanly(lambda: list_sources(arguments.sources))
     return end_cleanly(
         lambda: run(
-            Wishes(
+            Request(
                 datasets=tuple(dict.fromkeys(arguments.datasets)),
                 published=tuple(dict.fromkeys(arguments.published)),
                 base_folder=arguments.base_folder,

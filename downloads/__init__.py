@@ -1,1 +1,1 @@
-"""Datasets and published files: fetched, unpacked, put in place, and checked to be whole."""
+"""Download, unpack and check the datasets and the files that the papers published."""

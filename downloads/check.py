@@ -1,4 +1,4 @@
-"""Are the datasets whole? Counts, contents, duplicates, nesting: a verdict for each, and a list."""
+"""Are the datasets complete? A verdict for each, and a list of the problems found."""
 
 import csv
 import hashlib
@@ -19,10 +19,10 @@ from mask_utils.files import write_file
 from mask_utils.images import PictureError, decode_picture, read_file
 from reproduction.tables import to_markdown
 
-COMPLETE = "COMPLETE"  # at least the published identities and pictures, all of them readable
-PARTIAL = "PARTIAL"  # fewer than were published
-COUNTED = "COUNTED"  # nothing published to compare the number with
-NESTED = "NESTED"  # pictures lie in a wrong folder
+COMPLETE = "COMPLETE"  # at least the published identities and pictures, all readable
+PARTIAL = "PARTIAL"  # fewer than published
+COUNTED = "COUNTED"  # nothing published to compare with
+NESTED = "NESTED"  # pictures are in a wrong folder
 DAMAGED = "DAMAGED"  # a picture cannot be read, or is not what was downloaded
 MISSING = "MISSING"  # no folder, or an empty one
 GOOD = (COMPLETE, COUNTED)
@@ -39,18 +39,18 @@ _IN_WORDS = {
     "name": "names that lack a field",
     "unreadable": "unreadable",
     "duplicate": "duplicates",
-    "lacking": "lacking",
+    "lacking": "missing",
     "changed": "changed since the download",
     "nested": "nested",
 }
 
 
 class CheckError(UserError):
-    """Nothing can be checked; the message is one line."""
+    """There is nothing to check; the message is one line."""
 
 
 class Problem(NamedTuple):
-    """One file that is not as it should be: dataset, path below its folder, what kind, detail."""
+    """One problem: dataset, path of the file below its folder, kind of problem, detail."""
 
     dataset: str
     path: str
@@ -59,7 +59,13 @@ class Problem(NamedTuple):
 
 
 class Report(NamedTuple):
-    """One dataset, checked. hashes: path below its folder -> SHA-256, of pictures read."""
+    """The result for a dataset.
+
+    survey: None if there is no folder.
+    hashes: path below its folder -> SHA-256, of every picture read.
+    mending: shell commands that fix the nesting.
+    opened: whether the pictures were read.
+    """
 
     dataset: str
     survey: Survey | None
@@ -80,10 +86,10 @@ def check_dataset(
     """Check one dataset.
 
     Args:
-        base_folder: the folder in which the dataset's folder lies.
+        base_folder: contains the dataset's folder.
         dataset: a key of mask_utils.datasets.LAYOUTS.
-        jobs: processes, -1 for as many as there are cores.
-        open_files: read and decode every picture, and hash it; else names and counts alone.
+        jobs: processes, -1 for one per core.
+        open_files: whether to read, decode and hash every picture, rather than look at names alone.
 
     Raises:
         RecordError: the record of the download cannot be read.
@@ -150,7 +156,7 @@ def _verdict(dataset: str, found: Survey, kinds: set[str]) -> str:
 
 
 def _read_one(path: Path) -> tuple[str, str]:
-    """SHA-256 of a picture, and why it cannot be used ("" where it can)."""
+    """SHA-256 of a picture, and why it cannot be decoded ("" if it can)."""
     digest = ""
     try:
         data = read_file(path)
@@ -177,7 +183,7 @@ def _read_all(folder: Path, paths: Sequence[str], jobs: int) -> list[tuple[str, 
 
 
 def _duplicates(dataset: str, found: Survey, hashes: dict[str, str]) -> list[Problem]:
-    """All but the first of pictures with the same bytes; those of two people are said to be."""
+    """Pictures with the bytes of an earlier one, with a remark if the identities differ."""
     same: dict[str, list[str]] = defaultdict(list)
     for path, digest in hashes.items():
         same[digest].append(path)
@@ -197,22 +203,22 @@ def check_datasets(
     jobs: int = -1,
     open_files: bool = True,
 ) -> int:
-    """Check datasets, print the table of verdicts, and write the lists where asked to.
+    """Check datasets, print the table of verdicts, and write the lists if requested.
 
     Args:
-        base_folder: holds one folder for each dataset.
-        wanted: names, or None for all that are there.
-        output: where check.md, check.csv, problems.csv and <dataset>.sha256 go, None for nowhere.
+        base_folder: contains a folder for each dataset.
+        wanted: names of datasets, or None for all found.
+        output: folder for check.md, check.csv, problems.csv and <dataset>.sha256, None for none.
         jobs, open_files: see check_dataset.
 
     Returns:
-        0 where every dataset checked is complete, or has no published count; else 1.
+        0 if every dataset is complete or has no published count, else 1.
 
     Raises:
-        CheckError: the folder, or every wanted dataset, is missing.
+        CheckError: the folder is missing, or contains no dataset.
     """
     if not base_folder.is_dir():
-        raise CheckError(f"expected a folder of datasets; {base_folder} is not there")
+        raise CheckError(f"expected a folder of datasets; {base_folder} does not exist")
     asked = [name for name in LAYOUTS if wanted is None or name in wanted]
     reports = [check_dataset(base_folder, name, jobs, open_files) for name in asked]
     if wanted is None:
@@ -220,14 +226,14 @@ def check_datasets(
         reports = [report for report in reports if report.dataset not in absent]
         if not reports:
             raise CheckError(
-                f"expected at least one of the folders {', '.join(asked)} in {base_folder}; none "
-                "is there; download_datasets.py fetches them"
+                f"expected at least one of the folders {', '.join(asked)} in {base_folder}; "
+                "none exists; download_datasets.py downloads them"
             )
         if absent:
-            print(f"not in {base_folder}, so left out: {', '.join(absent)}")
+            print(f"not found in {base_folder}, so not checked: {', '.join(absent)}")
         real = [name for name in REAL_MASK_DATASETS if (base_folder / name).is_dir()]
         if real:
-            print(f"real masks, which have no published layout to check: {', '.join(real)}")
+            print(f"real masks, not checked because no layout is published: {', '.join(real)}")
     print(table(reports))
     for report in reports:
         for line in remarks(report):
@@ -271,7 +277,7 @@ def table(reports: Sequence[Report]) -> str:
 
 
 def remarks(report: Report) -> list[str]:
-    """Return what a reader should know or do about a dataset, a line each."""
+    """Return what to know or do about a dataset, one line each."""
     lines = []
     first: dict[str, Problem] = {}
     for problem in report.problems:
@@ -283,7 +289,7 @@ def remarks(report: Report) -> list[str]:
             f"{report.dataset}: {count:,} {_IN_WORDS[kind]}: {first_of}{problem.path}, "
             f"{problem.detail}"
         )
-    lines += [f"{report.dataset}: to mend it: {command}" for command in report.mending]
+    lines += [f"{report.dataset}: to fix it: {command}" for command in report.mending]
     published = LAYOUTS[report.dataset].published
     if report.verdict == PARTIAL and published is not None:
         of = "" if published.identities is None else f"{published.identities:,} identities, "
@@ -304,8 +310,8 @@ def write_reports(reports: Sequence[Report], output: Path) -> None:
         writer.writerows(rows)
         return buffer.getvalue()
 
-    said = "\n".join(f"- {line}" for report in reports for line in remarks(report))
-    write_file(output / "check.md", f"{table(reports)}\n\n{said}\n".rstrip() + "\n")
+    lines = "\n".join(f"- {line}" for report in reports for line in remarks(report))
+    write_file(output / "check.md", f"{table(reports)}\n\n{lines}\n".rstrip() + "\n")
     rows = [[cell.replace(",", "").replace("–", "") for cell in _cells(r)] for r in reports]
     write_file(output / "check.csv", as_csv(HEADER, rows))
     problems = [problem for report in reports for problem in report.problems]

@@ -1,4 +1,4 @@
-"""Checksums of files, written as `<algorithm>:<hex>`: md5, sha1, sha256, and git's blob hash."""
+"""Checksums of files, written as `<algorithm>:<hex>`: md5, sha1, sha256 and Git's blob hash."""
 
 import hashlib
 from pathlib import Path
@@ -11,8 +11,8 @@ def checksum(path: Path, algorithm: str) -> str:
 
     Args:
         path: the file.
-        algorithm: one of hashlib's, or "git": SHA-1 of `blob <bytes>\\0` and the content, by which
-            Git knows a file.
+        algorithm: one of hashlib's, or "git" for Git's blob hash: the SHA-1 of `blob <bytes>\\0`
+            and the content.
     """
     if algorithm == "git":
         digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
@@ -25,11 +25,11 @@ def checksum(path: Path, algorithm: str) -> str:
 
 
 def mismatch(path: Path, known: str) -> str:
-    """Return "" where a file has a known checksum, else what was expected and what came.
+    """Return "" if a file has the checksum expected, else what differs.
 
     Args:
         path: the file.
-        known: `<algorithm>:<hex>`, or "" where none is known.
+        known: `<algorithm>:<hex>`, or "" if none is known.
     """
     if not known:
         return ""
@@ -37,4 +37,4 @@ def mismatch(path: Path, known: str) -> str:
     found = checksum(path, algorithm)
     if found == expected.lower():
         return ""
-    return f"{algorithm} checksum {expected} expected, {found} came"
+    return f"{algorithm} checksum is {found}, expected {expected}"

@@ -1,21 +1,21 @@
-"""What download_datasets.py does, in order: terms, datasets, published files, a line for each."""
+"""The steps of download_datasets.py: terms, datasets, published files, and a line for each."""
 
 import contextlib
 import getpass
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from downloads.check import check_datasets
 from downloads.datasets import (
-    LACKING,
+    INCOMPLETE,
     STORE,
     Outcome,
     bring_dataset,
-    lacking_files,
+    missing_files,
     plan_line,
     store_of,
 )
@@ -37,18 +37,19 @@ from mask_utils.files import held
 from reproduction.tables import to_markdown
 
 PASSWORD_VARIABLE = "MASKED_FACE_PASSWORD"
+_Files = Mapping[str, Sequence[RemoteFile]]
 
 
 class BusyError(UserError):
-    """Another run works on the same folder."""
+    """Another run is using the same folder."""
 
 
 class PasswordError(UserError):
-    """A password is needed and there is no way to ask for it."""
+    """A password is needed and cannot be asked for."""
 
 
-class Wishes(NamedTuple):
-    """What the command's options ask for; see download_datasets.py --help."""
+class Request(NamedTuple):
+    """The options of the command; see download_datasets.py --help."""
 
     datasets: Sequence[str] = ()
     published: Sequence[str] = ()
@@ -65,7 +66,7 @@ class Wishes(NamedTuple):
 
 
 def list_sources(folder: Path = HERE) -> int:
-    """Print every dataset and every group of published files that can be fetched; return 0."""
+    """Print every dataset and every group of published files that can be downloaded; return 0."""
     sources, terms = read_sources(folder), read_terms(folder)
     rows = []
     for dataset, files in sources.items():
@@ -85,90 +86,104 @@ def list_sources(folder: Path = HERE) -> int:
     return 0
 
 
-def run(wishes: Wishes) -> int:
-    """Fetch what is asked for; a line for each dataset and group says what became of it.
+def run(request: Request) -> int:
+    """Download what is requested, and print a line for each dataset and group.
 
     Returns:
-        0 where all that was asked for is there; 1 where something is not.
+        0 if everything requested is complete, else 1.
 
     Raises:
-        TermsError: the terms were not accepted. PasswordError, SourceListError, DiskFullError,
-        MissingLibraryError, RecordError: each a line.
+        TermsError: the terms were not accepted.
+        PasswordError, BusyError, SourceListError, RecordError, DiskFullError, MissingLibraryError:
+            the command cannot go on; the message is one line.
     """
-    sources, terms = read_sources(wishes.sources), read_terms(wishes.sources)
-    for dataset in wishes.datasets:
+    sources, terms = read_sources(request.sources), read_terms(request.sources)
+    for dataset in request.datasets:
         if dataset not in sources or dataset not in terms:
             raise SourceListError(
-                f"expected {dataset} in sources.csv and terms.csv of {wishes.sources}; it is not"
+                f"expected {dataset} in sources.csv and terms.csv of {request.sources}; it is not "
+                "there"
             )
-    if wishes.datasets:
-        print(terms_text(terms, wishes.datasets), flush=True)
-    published = read_published(wishes.sources) if wishes.published else {}
-    if wishes.dry_run:
-        for dataset in wishes.datasets:
-            print(plan_line(wishes.base_folder, dataset, sources[dataset]))
-        for group in wishes.published:
-            print(plan_published_line(wishes.published_folder, group, published[group]))
+    if request.datasets:
+        print(terms_text(terms, request.datasets), flush=True)
+    published = read_published(request.sources) if request.published else {}
+    if request.dry_run:
+        _print_plan(request, sources, published)
         return 0
-    if wishes.datasets:
-        require_acceptance(wishes.accept_terms)
-    failed = False
-    with contextlib.ExitStack() as locks:
-        if wishes.datasets:
-            locks.enter_context(_alone(wishes.base_folder / STORE))
-        if wishes.published:
-            locks.enter_context(_alone(wishes.published_folder))
-        for dataset in wishes.datasets:
-            failed |= not _bring_and_tell(wishes, dataset, sources[dataset], terms[dataset])
-        for group in wishes.published:
-            failed |= not _bring_published_and_tell(wishes, group, published[group])
-    if wishes.check and wishes.datasets:
-        failed |= bool(check_datasets(wishes.base_folder, wishes.datasets))
+    if request.datasets:
+        require_acceptance(request.accept_terms)
+    failed = not _bring_all(request, sources, terms, published)
+    if request.check and request.datasets:
+        failed |= bool(check_datasets(request.base_folder, request.datasets))
     return int(failed)
 
 
-def _alone(folder: Path) -> contextlib.AbstractContextManager[None]:
-    busy = f"{folder} is being filled by another run; wait for it, or name another folder"
+def _print_plan(request: Request, sources: _Files, published: _Files) -> None:
+    for dataset in request.datasets:
+        print(plan_line(request.base_folder, dataset, sources[dataset]))
+    for group in request.published:
+        print(plan_published_line(request.published_folder, group, published[group]))
+
+
+def _bring_all(
+    request: Request, sources: _Files, terms: Mapping[str, Terms], published: _Files
+) -> bool:
+    """Download datasets and published files; return whether all of them are complete."""
+    complete = True
+    with contextlib.ExitStack() as locks:
+        if request.datasets:
+            locks.enter_context(_locked(request.base_folder / STORE))
+        if request.published:
+            locks.enter_context(_locked(request.published_folder))
+        for dataset in request.datasets:
+            complete &= _bring_and_tell(request, dataset, sources[dataset], terms[dataset])
+        for group in request.published:
+            complete &= _bring_published_and_tell(request, group, published[group])
+    return complete
+
+
+def _locked(folder: Path) -> contextlib.AbstractContextManager[None]:
+    busy = f"{folder} is in use by another run; wait for it, or choose another folder"
     return held(folder.with_name(f".{folder.name}.lock"), BusyError(busy))
 
 
 def _bring_and_tell(
-    wishes: Wishes, dataset: str, files: Sequence[RemoteFile], terms: Terms
+    request: Request, dataset: str, files: Sequence[RemoteFile], terms: Terms
 ) -> bool:
-    """Bring a dataset, print what became of it, and return whether it is there."""
-    outcome = _bring(wishes, dataset, files, terms)
-    lacking = outcome.state == LACKING
-    print(f"{dataset}: {outcome.line}", file=sys.stderr if lacking else sys.stdout, flush=True)
+    """Download a dataset, print the result, and return whether it is complete."""
+    outcome = _bring(request, dataset, files, terms)
+    incomplete = outcome.state == INCOMPLETE
+    print(f"{dataset}: {outcome.line}", file=sys.stderr if incomplete else sys.stdout, flush=True)
     if outcome.by_hand:
-        store = store_of(wishes.base_folder, dataset)
+        store = store_of(request.base_folder, dataset)
         store.mkdir(parents=True, exist_ok=True)
-        again = _command(wishes, dataset)
+        again = _command(request, dataset)
         print(steps_text(dataset, terms, outcome.by_hand, store, again), flush=True)
-    return not lacking
+    return not incomplete
 
 
-def _bring_published_and_tell(wishes: Wishes, group: str, files: Sequence[RemoteFile]) -> bool:
-    """Bring a group of published files, print what became of it, return whether all are there."""
-    folder = wishes.published_folder
-    fetched, problems = bring_published(folder, group, files, wishes.patience)
+def _bring_published_and_tell(request: Request, group: str, files: Sequence[RemoteFile]) -> bool:
+    """Download a group of published files, print the result, and return whether it is complete."""
+    folder = request.published_folder
+    fetched, problems = bring_published(folder, group, files, request.patience)
     for problem in problems:
         print(f"{group}: {problem}", file=sys.stderr)
     if not problems:
-        print(f"{group}: whole, {len(files)} files in {folder}, {fetched} of them new")
+        print(f"{group}: complete, {len(files)} files in {folder}, {fetched} of them new")
     return not problems
 
 
-def _bring(wishes: Wishes, dataset: str, files: Sequence[RemoteFile], terms: Terms) -> Outcome:
+def _bring(request: Request, dataset: str, files: Sequence[RemoteFile], terms: Terms) -> Outcome:
     access = None
     if terms.access == FORM:
-        lacking = lacking_files(wishes.base_folder, dataset, files)
-        if lacking and wishes.username is None:
-            line = "needs a user name and a password, which the site gives to a person"
-            return Outcome(dataset, LACKING, line, tuple(lacking))
-        if lacking:
-            access = Access(wishes.username, _password(dataset), wishes.plain_http_password)
+        missing = missing_files(request.base_folder, dataset, files)
+        if missing and request.username is None:
+            line = "needs a user name and a password, which the site gives out on request"
+            return Outcome(dataset, INCOMPLETE, line, tuple(missing))
+        if missing:
+            access = Access(request.username, _password(dataset), request.plain_http_password)
     return bring_dataset(
-        wishes.base_folder, dataset, files, wishes.patience, access, wishes.keep_archives
+        request.base_folder, dataset, files, request.patience, access, request.keep_archives
     )
 
 
@@ -178,14 +193,14 @@ def _password(dataset: str) -> str:
         return password
     if not sys.stdin.isatty():
         raise PasswordError(
-            f"{dataset}: expected its password; no terminal to ask on; set the environment "
-            f"variable {PASSWORD_VARIABLE}"
+            f"{dataset}: a password is needed, and there is no terminal to ask for it; set the "
+            f"environment variable {PASSWORD_VARIABLE}"
         )
     return getpass.getpass(f"password for {dataset} (not shown): ")
 
 
-def _command(wishes: Wishes, dataset: str) -> str:
+def _command(request: Request, dataset: str) -> str:
     return (
-        f"python download_datasets.py --base_folder {shlex.quote(str(wishes.base_folder))} "
+        f"python download_datasets.py --base_folder {shlex.quote(str(request.base_folder))} "
         f"--datasets {dataset} --accept_terms"
     )

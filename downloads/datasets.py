@@ -1,8 +1,9 @@
-"""A dataset: fetched, unpacked beside the others, and only then put in its place, whole.
+"""A dataset: downloaded, unpacked, and moved to its folder only once it is complete.
 
-Below the base folder, `archives/<dataset>/` holds what is on its way: archives, parts of them, the
-folder `unpacked`, fetched.json (what was fetched, from where), and the record of what was put in
-place: files.csv (path, bytes, SHA-256 and archive of every picture) and record.json (the archives).
+Below the base folder, `archives/<dataset>/` holds unfinished downloads (archives, parts of them,
+the folder `unpacked`, and fetched.json, which says what was downloaded from where) and the record
+of a complete dataset: files.csv (path, bytes, SHA-256 and archive of every picture) and record.json
+(the archives).
 """
 
 import csv
@@ -15,15 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from downloads.checksums import checksum, mismatch
-from downloads.extract import (
-    ArchiveError,
-    DamagedArchiveError,
-    Limits,
-    Unpacked,
-    extract,
-    placer,
-    volumes,
-)
+from downloads.entries import ArchiveError, DamagedArchiveError, Limits, Unpacked
+from downloads.extract import extract, placer, volumes
 from downloads.fetch import fetch
 from downloads.formats import wrong_kind
 from downloads.sources import RemoteFile, host_of
@@ -36,16 +30,16 @@ from mask_utils.files import write_file
 STORE = "archives"
 RECORD, RECORDED_FILES, FETCHED_FILES = "record.json", "files.csv", "fetched.json"
 
-WHOLE, FETCHED, YOURS, LACKING = "whole", "fetched", "yours", "lacking"
-"""There already; now there; put there by a person; not or not all there."""
+COMPLETE, FETCHED, YOURS, INCOMPLETE = "complete", "fetched", "yours", "incomplete"
+"""Complete before; complete now; put there by you; missing or incomplete."""
 
 
 class RecordError(UserError):
-    """A record of what is whole that cannot be read; the message is one line."""
+    """The record of a complete dataset cannot be read; the message is one line."""
 
 
 class Outcome(NamedTuple):
-    """What became of a dataset: one of the states above, one line, and what a person could get."""
+    """The result for a dataset: a state, a line to print, and files to download by hand."""
 
     dataset: str
     state: str
@@ -54,12 +48,12 @@ class Outcome(NamedTuple):
 
 
 def store_of(base_folder: Path, dataset: str) -> Path:
-    """Where a dataset's archives and record lie."""
+    """Return the folder of a dataset's archives and record."""
     return base_folder / STORE / dataset
 
 
 def read_record(store: Path) -> list[Unpacked] | None:
-    """Return what an earlier run put in place, None where there was none.
+    """Return the files that an earlier run unpacked, None if there was none.
 
     Raises:
         RecordError: the record is damaged.
@@ -75,8 +69,8 @@ def read_record(store: Path) -> list[Unpacked] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RecordError(
-            f"{path}: the record of what is whole cannot be read ({error}); delete it, and the "
-            "dataset's folder is taken as put there by you"
+            f"{path}: the record of the download cannot be read ({error}); delete it, and the "
+            "dataset's folder is treated as your own"
         ) from None
 
 
@@ -94,50 +88,49 @@ def changed_files(folder: Path, record: Sequence[Unpacked]) -> tuple[list[Unpack
     """Compare a dataset's folder with its record, by presence and size.
 
     Returns:
-        What is gone, and the paths of files that have another size.
+        The missing files, and the paths of files whose size has changed.
     """
-    gone, other = [], []
+    missing, changed = [], []
     for file in record:
         try:
             size = (folder / file.path).stat().st_size
         except (FileNotFoundError, NotADirectoryError):
-            gone.append(file)
+            missing.append(file)
             continue
         if size != file.bytes:
-            other.append(file.path)
-    return gone, other
+            changed.append(file.path)
+    return missing, changed
 
 
-def lacking_files(base_folder: Path, dataset: str, files: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """Return which of a dataset's files would have to be fetched to make it whole."""
+def missing_files(base_folder: Path, dataset: str, files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """Return which of a dataset's files must be downloaded to complete it."""
     store, folder = store_of(base_folder, dataset), base_folder / dataset
     record = read_record(store)
     if record is not None:
-        archives = {file.archive for file in changed_files(folder, record)[0]}
-        files = [file for file in files if _archive_name(file) in archives]
+        files = _archives_of(changed_files(folder, record)[0], files)
     elif _holds_something(folder):
         return []
     return [file for file in files if not (store / file.name).is_file()]
 
 
 def plan_line(base_folder: Path, dataset: str, files: Sequence[RemoteFile]) -> str:
-    """Say in one line what bring_dataset would do; nothing is fetched or written."""
+    """Return one line that says what bring_dataset would do; nothing is downloaded or written."""
     folder = base_folder / dataset
     record = read_record(store_of(base_folder, dataset))
     if record is None and _holds_something(folder):
-        return f"{dataset}: {folder} is there, put there by you; would count it, and fetch nothing"
-    gone, other = changed_files(folder, record or [])
-    if record is not None and not gone:
-        changed = f"; {len(other):,} were changed since" if other else ""
-        return f"{dataset}: {len(record):,} files are there{changed}; would fetch nothing"
-    lacking = lacking_files(base_folder, dataset, files)
-    hosts = dict.fromkeys(host_of(mirror) for file in lacking for mirror in file.mirrors)
-    what = f"{len(lacking)} of {len(files)} files"
+        return f"{dataset}: {folder} is your own; would count it and download nothing"
+    missing, changed = changed_files(folder, record or [])
+    if record is not None and not missing:
+        but = f", {len(changed):,} of them changed since" if changed else ""
+        return f"{dataset}: complete, {len(record):,} files{but}; would download nothing"
+    wanted = missing_files(base_folder, dataset, files)
+    hosts = dict.fromkeys(host_of(mirror) for file in wanted for mirror in file.mirrors)
+    what = f"{len(wanted)} of {len(files)} files"
     if hosts:
         what += f" from {', '.join(hosts)}"
-    why = f", for {len(gone):,} of {len(record):,} files that lack" if record else ""
-    known = sum(bool(file.hash) for file in lacking)
-    return f"{dataset}: would fetch {what} ({known} with a known checksum) into {folder}{why}"
+    why = f", to restore {len(missing):,} of {len(record):,} files" if record else ""
+    known = sum(bool(file.hash) for file in wanted)
+    return f"{dataset}: would download {what} ({known} with a known checksum) into {folder}{why}"
 
 
 def bring_dataset(
@@ -149,81 +142,104 @@ def bring_dataset(
     keep_archives: bool = False,
     limits: Limits = Limits(),  # noqa: B008
 ) -> Outcome:
-    """Make a dataset whole below the base folder, fetching only what lacks.
+    """Complete a dataset below the base folder, downloading only what is missing.
 
     Args:
-        base_folder: the dataset's folder comes here.
+        base_folder: the dataset's folder is created here.
         dataset: a key of LAYOUTS.
-        files: what it consists of.
+        files: the files it consists of.
         patience, access: see downloads.fetch.fetch.
-        keep_archives: do not delete the archives that were fetched once the dataset is in place.
+        keep_archives: keep the downloaded archives once the dataset is complete.
         limits: see downloads.extract.extract.
 
     Returns:
-        What became of it. A folder that a person put there is counted and left as it is.
+        The result. A folder that this command did not create is counted and left as it is.
 
     Raises:
-        DiskFullError, MissingLibraryError, RecordError: nothing else can be done either.
+        DiskFullError, MissingLibraryError, RecordError: further datasets would fail as well.
     """
     store, folder = store_of(base_folder, dataset), base_folder / dataset
     record = read_record(store)
-    gone: list[Unpacked] | None = None
+    missing: list[Unpacked] | None = None
     if record is not None:
-        gone, other = changed_files(folder, record)
-        if not gone:
-            if other:
-                return Outcome(
-                    dataset,
-                    LACKING,
-                    f"{len(other):,} files have another size than they came with, as {other[0]}; "
-                    f"delete them in {folder} to have them fetched again",
-                )
-            return Outcome(dataset, WHOLE, f"whole, {len(record):,} files in {folder}")
-        wanted_archives = {file.archive for file in gone}
-        files = [file for file in files if _archive_name(file) in wanted_archives]
+        missing, changed = changed_files(folder, record)
+        if not missing:
+            return _nothing_missing(dataset, folder, record, changed)
+        files = _archives_of(missing, files)
     elif _holds_something(folder):
         return _count_yours(folder, dataset)
     try:
         archives = _fetch_all(store, files, patience, access)
-        unpacked = _unpack(store, dataset, files, gone, limits)
-        if gone is not None:
-            _put_back(store, folder, unpacked, gone)
+        unpacked = _unpack(store, dataset, files, missing, limits)
+        if missing is not None:
+            _put_back(store, folder, unpacked, missing)
     except NotFetchedError as error:
-        by_hand = tuple(file for file in files if not (store / file.name).is_file())
-        return Outcome(dataset, LACKING, str(error), by_hand if error.needs_person else ())
+        return _not_fetched(dataset, store, files, error)
     except (ArchiveError, DatasetError) as error:
-        return Outcome(dataset, LACKING, str(error))
+        return Outcome(dataset, INCOMPLETE, str(error))
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
-        free = shutil.disk_usage(store).free
-        raise DiskFullError(
-            f"no space is left in {base_folder} to unpack {dataset}, {free:,} bytes are free; the "
-            "archives are kept; make room and run the same command again"
-        ) from None
-    if gone is None:
-        _write_record(store, unpacked, archives)
-        if folder.exists():  # empty: looked at above
-            folder.rmdir()
-        (store / "unpacked").replace(folder)
+        raise _no_space_to_unpack(base_folder, dataset) from None
+    if missing is None:
+        _put_in_place(store, folder, unpacked, archives)
         done = f"{len(unpacked):,} files in {folder}"
     else:
-        done = f"{len(gone):,} files that lacked are back in {folder}"
+        done = f"{len(missing):,} missing files restored in {folder}"
     if not keep_archives:
         _drop_archives(store, files)
     return Outcome(dataset, FETCHED, done)
+
+
+def _not_fetched(
+    dataset: str, store: Path, files: Sequence[RemoteFile], error: NotFetchedError
+) -> Outcome:
+    missing = tuple(file for file in files if not (store / file.name).is_file())
+    return Outcome(dataset, INCOMPLETE, str(error), missing if error.needs_person else ())
+
+
+def _put_in_place(
+    store: Path, folder: Path, unpacked: Sequence[Unpacked], archives: Sequence[dict]
+) -> None:
+    _write_record(store, unpacked, archives)
+    if folder.exists():  # and is empty, or its files would have been counted
+        folder.rmdir()
+    (store / "unpacked").replace(folder)
+
+
+def _nothing_missing(
+    dataset: str, folder: Path, record: Sequence[Unpacked], changed: Sequence[str]
+) -> Outcome:
+    if changed:
+        return Outcome(
+            dataset,
+            INCOMPLETE,
+            f"{len(changed):,} files have changed in size since they were unpacked, for instance "
+            f"{changed[0]}; delete them in {folder} to have them downloaded again",
+        )
+    return Outcome(dataset, COMPLETE, f"complete, {len(record):,} files in {folder}")
+
+
+def _no_space_to_unpack(base_folder: Path, dataset: str) -> DiskFullError:
+    free = shutil.disk_usage(store_of(base_folder, dataset)).free
+    return DiskFullError(
+        f"no space left in {base_folder} to unpack {dataset}: {free:,} bytes are free; the "
+        "archives are kept; free some space and run the same command again"
+    )
 
 
 def _holds_something(folder: Path) -> bool:
     return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
 
 
-def _archive_name(file: RemoteFile) -> str:
-    return next(iter(volumes([file.name])))
+def _archives_of(wanted: Sequence[Unpacked], files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """The files to download for some pictures: every volume of their archives."""
+    archives = {file.archive for file in wanted}
+    return [file for file in files if next(iter(volumes([file.name]))) in archives]
 
 
 def _drop_archives(store: Path, files: Sequence[RemoteFile]) -> None:
-    """Delete the archives that were fetched; those that a person put there stay."""
+    """Delete the downloaded archives; keep those put there by hand."""
     fetched = _read_fetched(store)
     for file in files:
         if file.name in fetched:
@@ -232,35 +248,35 @@ def _drop_archives(store: Path, files: Sequence[RemoteFile]) -> None:
 
 
 def _read_fetched(store: Path) -> dict[str, dict]:
-    """Which files of the store this command fetched, from where and when."""
+    """Return which files this command downloaded, from where and when."""
     try:
         return json.loads((store / FETCHED_FILES).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # none: then what lies there counts as a person's
+    except (OSError, ValueError):  # no list: every archive counts as put there by hand
         return {}
 
 
 def _count_yours(folder: Path, dataset: str) -> Outcome:
     found = survey(folder, dataset)
     published = LAYOUTS[dataset].published
-    line = f"{folder} was put there by you: {found.counted()}"
+    line = f"{folder} is your own: {found.counted()}"
     if published is None:
         return Outcome(dataset, YOURS, line)
     short = len(found.pictures) < (published.images or 0) or (
         published.identities is not None and len(found.identities) < published.identities
     )
-    line += f"; published {published.images:,} pictures"
+    line += f"; published: {published.images:,} pictures"
     if short:
-        return Outcome(dataset, LACKING, f"{line}; check_datasets.py says more")
+        return Outcome(dataset, INCOMPLETE, f"{line}; see check_datasets.py")
     return Outcome(dataset, YOURS, line)
 
 
 def _fetch_all(
     store: Path, files: Sequence[RemoteFile], patience: Patience, access: Access | None
 ) -> list[dict]:
-    """Fetch every file that is not in the store; return what record.json says of each.
+    """Download every file that is not in the store; return an entry of record.json for each.
 
     Raises:
-        NotFetchedError: one or more could not be fetched; the others were.
+        NotFetchedError: at least one file could not be downloaded; the others were.
     """
     described, failures = [], []
     fetched = _read_fetched(store)
@@ -312,15 +328,15 @@ def _unpack(
     store: Path,
     dataset: str,
     files: Sequence[RemoteFile],
-    gone: Sequence[Unpacked] | None,
+    missing: Sequence[Unpacked] | None,
     limits: Limits,
 ) -> list[Unpacked]:
-    """Unpack into store/unpacked, made anew; a damaged archive is set aside as <name>.damaged."""
+    """Unpack into a fresh store/unpacked; a damaged archive is renamed <name>.damaged."""
     staging = store / "unpacked"
     if staging.exists():
         shutil.rmtree(staging)
     staging.mkdir(parents=True)
-    wanted = None if gone is None else {file.path for file in gone}
+    wanted = None if missing is None else {file.path for file in missing}
     place = placer(LAYOUTS[dataset])
     unpacked: dict[str, Unpacked] = {}
     for name, parts in volumes(file.name for file in files if not file.place).items():
@@ -329,13 +345,14 @@ def _unpack(
             for file in extract(paths, staging, place, wanted, limits):
                 if unpacked.setdefault(file.path, file).sha256 != file.sha256:
                     raise ArchiveError(
-                        f"{name} and {unpacked[file.path].archive} hold different files {file.path}"
+                        f"{name} and {unpacked[file.path].archive} contain different files named "
+                        f"{file.path}"
                     )
         except DamagedArchiveError as error:
             for path in paths:
                 path.replace(path.with_name(f"{path.name}.damaged"))
             raise ArchiveError(
-                f"{error}; set aside as {paths[0].name}.damaged, the same command fetches it anew"
+                f"{error}; renamed {paths[0].name}.damaged; the same command downloads it again"
             ) from None
     for file in files:
         if file.place and (wanted is None or file.place in wanted):
@@ -344,22 +361,22 @@ def _unpack(
             size = target.stat().st_size
             digest = checksum(target, "sha256")
             unpacked[file.place] = Unpacked(file.place, size, digest, file.name)
-    if dataset == "celeba" and gone is None:
+    if dataset == "celeba" and missing is None:
         read_celeba_identities(staging)
     return list(unpacked.values())
 
 
 def _put_back(
-    store: Path, folder: Path, unpacked: Sequence[Unpacked], gone: Sequence[Unpacked]
+    store: Path, folder: Path, unpacked: Sequence[Unpacked], missing: Sequence[Unpacked]
 ) -> None:
     found = {file.path: file.sha256 for file in unpacked}
-    for file in gone:
+    for file in missing:
         if found.get(file.path) != file.sha256:
             raise DatasetError(
-                f"{file.path} came with other bytes than before; move {folder} and "
-                f"{store / RECORDED_FILES} away to fetch the dataset anew"
+                f"{file.path} has changed on the site; move {folder} and {store / RECORDED_FILES} "
+                "away to download the whole dataset again"
             )
-    for file in gone:
+    for file in missing:
         target = folder / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         (store / "unpacked" / file.path).replace(target)

@@ -1,4 +1,4 @@
-"""What a downloaded file really is, told by its first bytes."""
+"""The kind of a downloaded file, from its first bytes."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ MAGIC = {
     "hdf5": b"\x89HDF\r\n\x1a\n",
 }
 TAR_MAGIC_AT = 257
-# What each ending promises; the first that fits counts.
+# The kinds that a file name allows; the first ending that matches decides.
 ENDINGS = (
     (re.compile(r"\.(tgz|tar\.gz)$"), ("gzip",)),
     (re.compile(r"\.zip$"), ("zip",)),
@@ -41,16 +41,18 @@ def kind_of(path: Path) -> str:
 
 
 def wrong_kind(path: Path, name: str) -> str:
-    """Return "" where a file may be what its name says, else what it is instead.
+    """Return "" if a file may be what its name says, else what it is instead.
 
     Args:
         path: the file.
-        name: the name it is to have.
+        name: the name it is to get.
     """
     kind = kind_of(path)
     if kind in ("empty", "web page", "LFS pointer"):
         return kind
     for ending, promised in ENDINGS:
         if ending.search(name.lower()):
-            return "" if kind in promised else f"{kind} file"
+            if kind in promised:
+                return ""
+            return "unknown kind of file" if kind == "other" else f"{kind} file"
     return ""

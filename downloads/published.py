@@ -1,4 +1,4 @@
-"""The papers' own files: scores, pair lists, predictions and weights, each checked by its hash."""
+"""The papers' own files: scores, pair lists, predictions and weights, checked by their hashes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,22 +13,22 @@ from downloads.transfer import NotFetchedError, Patience
 
 
 def state_of(path: Path, file: RemoteFile) -> str:
-    """Return "" where a file is there and what was published, "absent", or what is wrong."""
+    """Return "" for the file that was published, "absent" for none, else what is wrong with it."""
     if not path.is_file():
         return "absent"
     return wrong_kind(path, file.name) or mismatch(path, file.hash)
 
 
 def plan_published_line(folder: Path, group: str, files: Sequence[RemoteFile]) -> str:
-    """Say in one line what bring_published would do; nothing is fetched or written."""
+    """Return one line that says what bring_published would do; nothing is downloaded or written."""
     absent = [file for file in files if not (folder / file.name).is_file()]
     known = sum(file.bytes for file in absent if file.bytes)
     unknown = sum(file.bytes is None for file in absent)
     size = f"{known:,} bytes" + (f" and {unknown} files of unknown size" if unknown else "")
     hashes = sum(bool(file.hash) for file in files)
     return (
-        f"{group}: would fetch {len(absent)} of {len(files)} files ({size}; {hashes} with a known "
-        f"hash) into {folder}"
+        f"{group}: would download {len(absent)} of {len(files)} files ({size}; {hashes} with a "
+        f"known hash) into {folder}"
     )
 
 
@@ -38,20 +38,19 @@ def bring_published(
     files: Sequence[RemoteFile],
     patience: Patience = Patience(),  # noqa: B008
 ) -> tuple[int, list[str]]:
-    """Fetch the files of a group that are not there.
+    """Download the missing files of a group; a file that exists is never replaced.
 
     Args:
-        folder: the layout of the papers' repository comes below it.
+        folder: gets the layout of the papers' repository.
         group: its name, for the progress bar.
-        files: what belongs to it.
+        files: its files.
         patience: see downloads.fetch.fetch.
 
     Returns:
-        How many were fetched, and a line for each that is not there, or not what was published.
-        A file that is there is never replaced.
+        How many were downloaded, and a line for each that is missing or not what was published.
 
     Raises:
-        DiskFullError, MissingLibraryError: nothing else can be done either.
+        DiskFullError, MissingLibraryError: further files would fail as well.
     """
     fetched, problems = 0, []
     for number, file in enumerate(tqdm(files, desc=group, unit="file", disable=None, leave=False)):
@@ -71,7 +70,7 @@ def bring_published(
                     break
         elif state:
             problems.append(
-                f"{path}: not what was published: {state}; it is left as it is; delete it to have "
-                "it fetched"
+                f"{path}: not the published file: {state}; it is kept; delete it to have it "
+                "downloaded again"
             )
     return fetched, problems

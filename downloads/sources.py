@@ -1,4 +1,4 @@
-"""What is fetched and from where: readers of sources.csv, terms.csv and published.csv."""
+"""What is downloaded, and from where: readers of sources.csv, terms.csv and published.csv."""
 
 import csv
 from pathlib import Path
@@ -20,19 +20,19 @@ SCHEMES = ("https://", "http://", *_DRIVE_SCHEMES)
 
 
 class SourceListError(UserError):
-    """A list of sources that cannot be used; the message names the file and the line."""
+    """A list of sources is malformed; the message names the file and the line."""
 
 
 class RemoteFile(NamedTuple):
-    """One file to fetch.
+    """One file to download.
 
-    name: its path below the folder it is fetched into.
-    mirrors: where it lies, tried in order: http(s) addresses, `gdrive:<file id>`,
+    name: its path below the folder it is downloaded into.
+    mirrors: its addresses, tried in order: http(s) addresses, `gdrive:<file id>`,
         `gdrive-folder:<folder id>/<file name>`; an id may be followed by `?resourcekey=...`, which
-        a person's browser needs and gdown does not take.
-    hash: `<algorithm>:<hex>`, see downloads.checksums; "" where none is known.
-    bytes: its size, None where it is not known.
-    place: where it goes below the dataset's folder as it is; "" for an archive to unpack.
+        a browser needs and gdown does not accept.
+    hash: `<algorithm>:<hex>`, see downloads.checksums; "" if none is known.
+    bytes: its size, None if it is not known.
+    place: its path below the dataset's folder if it is used as it is; "" for an archive.
     note: what a reader must know about it.
     """
 
@@ -45,7 +45,7 @@ class RemoteFile(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """A dataset's site, its terms in our words, and "form" where a person must ask for access."""
+    """A dataset's site, a summary of its terms, and "form" if access must be requested there."""
 
     site: str
     terms: str
@@ -76,14 +76,14 @@ def read_sources(folder: Path = HERE) -> dict[str, list[RemoteFile]]:
     """Read the files of each dataset.
 
     Args:
-        folder: where sources.csv lies, with the columns dataset, file, place, hash and mirrors
-            (separated by blanks).
+        folder: holds sources.csv, with the columns dataset, file, place, hash and mirrors
+            (separated by spaces).
 
     Returns:
         The files of each dataset, in order.
 
     Raises:
-        SourceListError: the list is missing or a line of it is malformed.
+        SourceListError: the list is missing or malformed.
     """
     path = folder / "sources.csv"
     sources: dict[str, list[RemoteFile]] = {}
@@ -94,11 +94,11 @@ def read_sources(folder: Path = HERE) -> dict[str, list[RemoteFile]]:
         if not mirrors or not all(mirror.startswith(SCHEMES) for mirror in mirrors):
             raise SourceListError(
                 f"{path}, line {number}: expected mirrors that begin with one of "
-                f"{', '.join(SCHEMES)}; {row['mirrors']!r} came"
+                f"{', '.join(SCHEMES)}; got {row['mirrors']!r}"
             )
         if "/" in row["file"] or row["file"].startswith("."):
             raise SourceListError(
-                f"{path}, line {number}: expected a plain file name; {row['file']!r} came"
+                f"{path}, line {number}: expected a plain file name; got {row['file']!r}"
             )
         file = RemoteFile(row["file"], mirrors, row["hash"], None, row["place"])
         sources.setdefault(row["dataset"], []).append(file)
@@ -106,7 +106,7 @@ def read_sources(folder: Path = HERE) -> dict[str, list[RemoteFile]]:
 
 
 def read_terms(folder: Path = HERE) -> dict[str, Terms]:
-    """Read the site and the terms of each dataset; see read_sources for what is raised."""
+    """Read the site and the terms of each dataset; raises what read_sources raises."""
     columns = ("dataset", "site", "terms", "access")
     path = folder / "terms.csv"
     return {
@@ -118,19 +118,19 @@ def read_terms(folder: Path = HERE) -> dict[str, Terms]:
 def read_published(folder: Path = HERE) -> dict[str, list[RemoteFile]]:
     """Read the papers' own files, by group.
 
-    A file of Git is fetched at its commit; where its blob hash is known, the same bytes can also be
-    had by that hash alone, which finds files of the repository's history. A file of Git LFS
-    comes from LFS's own address: at the plain one lies only a pointer to it.
+    A file in Git is downloaded at its commit or, if its blob hash is known, by that hash, which
+    also finds files deleted since. A file in Git LFS has an address of its own; the usual address
+    only has a pointer to it.
 
     Args:
-        folder: where published.csv lies, with the columns group, commit, path, git_blob_sha1,
+        folder: holds published.csv, with the columns group, commit, path, git_blob_sha1,
             lfs_sha256, bytes and note.
 
     Returns:
         The files of each group of PUBLISHED_GROUPS, in order.
 
     Raises:
-        SourceListError: the list is missing or a line of it is malformed.
+        SourceListError: the list is missing or malformed.
     """
     path = folder / "published.csv"
     columns = ("group", "commit", "path", "git_blob_sha1", "lfs_sha256", "bytes", "note")
@@ -139,7 +139,7 @@ def read_published(folder: Path = HERE) -> dict[str, list[RemoteFile]]:
         if row["group"] not in files:
             raise SourceListError(
                 f"{path}, line {number}: expected a group of {', '.join(files)}; "
-                f"{row['group']!r} came"
+                f"got {row['group']!r}"
             )
         at = f"{REPOSITORY}/{row['commit']}/{row['path']}"
         mirrors = [f"https://github.com/{REPOSITORY}/raw/{row['commit']}/{row['path']}"]

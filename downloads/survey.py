@@ -1,4 +1,4 @@
-"""What lies in a dataset's folder, told by names alone: pictures, identities, strays, nesting."""
+"""The contents of a dataset's folder by file names: pictures, identities, strays, nesting."""
 
 import re
 import shlex
@@ -16,16 +16,16 @@ from mask_utils.datasets import (
 )
 
 BELONGS = {"celeba": ("identity_CelebA.txt",)}
-"""Files of a dataset that are no pictures."""
+"""Files of a dataset that are not pictures."""
 
 
 class Survey(NamedTuple):
-    """What was found below a dataset's folder, paths relative to it.
+    """The files below a dataset's folder, with paths relative to it.
 
-    pictures: path -> identity ("" where the dataset has none).
+    pictures: path -> identity ("" if the dataset has none).
     not_used: pictures of the dataset that the papers leave out.
-    strays: path -> why it is no picture of the dataset.
-    misplaced: pictures that lie in a wrong folder: path -> where the layout has it.
+    strays: path -> why it is not a picture of the dataset.
+    misplaced: pictures in a wrong folder, path -> path in the layout.
     doubtful: pictures whose name lacks a field.
     """
 
@@ -37,17 +37,17 @@ class Survey(NamedTuple):
 
     @property
     def identities(self) -> set[str]:
-        """Those that have a picture."""
+        """The identities that have a picture."""
         return set(self.pictures.values()) - {""}
 
     def counted(self) -> str:
-        """Identities and pictures in words."""
+        """Return the numbers of identities and pictures in words."""
         identities = f"{len(self.identities):,} identities, " if self.identities else ""
         return f"{identities}{len(self.pictures):,} pictures"
 
 
 def survey(folder: Path, dataset: str) -> Survey:
-    """Look at every name below a dataset's folder; nothing is opened but CelebA's list.
+    """Sort the files below a dataset's folder by their names; only CelebA's list is opened.
 
     Args:
         folder: the dataset's folder.
@@ -56,51 +56,59 @@ def survey(folder: Path, dataset: str) -> Survey:
     layout = LAYOUTS[dataset]
     pattern, place = re.compile(layout.name, re.IGNORECASE), placer(layout)
     root = f"{layout.pictures}/" if layout.pictures else ""
-    pictures: dict[str, str] = {}
-    not_used, doubtful, strays = [], [], {}
-    misplaced: dict[str, str] = {}
-    identities = None
-    if dataset == "celeba":
-        try:
-            identities = read_celeba_identities(folder)
-        except DatasetError as error:
-            identities = {}
-            strays["identity_CelebA.txt"] = str(error)
+    result = Survey({}, [], {}, {}, [])
+    identities = _celeba_identities(folder, result) if dataset == "celeba" else None
     for found in walk(folder):
         path = found.relative
         if path in BELONGS.get(dataset, ()):
             continue
         if found.status:
-            strays[path] = found.detail
+            result.strays[path] = found.detail
             continue
         below = path.removeprefix(root) if path.startswith(root) else ""
-        match = pattern.fullmatch(below)
-        if match is None:
-            if where := place(path):
-                misplaced[path] = where
-            else:
-                strays[path] = f"expected a name {layout.described}"
-            continue
-        fields = match.groupdict()
-        if fields.get("pose", FEI_POSES[0]) not in FEI_POSES:
-            not_used.append(path)
-            continue
-        identity = fields.get("identity", "")
-        if identities is not None:
-            identity = identities.get(Path(path).stem, "")
-            if not identity:
-                strays[path] = "no identity in identity_CelebA.txt"
-                continue
-        if dataset == "UTKFace" and parse_utkface_name(Path(path).name) is None:
-            doubtful.append(path)
-        pictures[path] = identity
-    return Survey(pictures, not_used, strays, misplaced, doubtful)
+        if match := pattern.fullmatch(below):
+            _add_picture(result, dataset, path, match.groupdict(), identities)
+        elif where := place(path):
+            result.misplaced[path] = where
+        else:
+            result.strays[path] = f"expected a name {layout.described}"
+    return result
+
+
+def _celeba_identities(folder: Path, result: Survey) -> dict[str, str]:
+    try:
+        return read_celeba_identities(folder)
+    except DatasetError as error:
+        result.strays["identity_CelebA.txt"] = str(error)
+        return {}
+
+
+def _add_picture(
+    result: Survey,
+    dataset: str,
+    path: str,
+    fields: dict[str, str],
+    identities: dict[str, str] | None,
+) -> None:
+    """Add a picture in its place; fields: those of its name; identities: CelebA's list."""
+    if fields.get("pose", FEI_POSES[0]) not in FEI_POSES:
+        result.not_used.append(path)
+        return
+    identity = fields.get("identity", "")
+    if identities is not None:
+        identity = identities.get(Path(path).stem, "")
+        if not identity:
+            result.strays[path] = "no identity in identity_CelebA.txt"
+            return
+    if dataset == "UTKFace" and parse_utkface_name(Path(path).name) is None:
+        result.doubtful.append(path)
+    result.pictures[path] = identity
 
 
 def mending_commands(folder: Path, dataset: str, found: Survey) -> list[str]:
-    """Return the shell commands that put misplaced pictures where the layout has them.
+    """Return the shell commands that move misplaced pictures to their places in the layout.
 
-    None of them replaces a file: what is in the way stays, and shows up in the next check.
+    They replace no file: a picture whose place is taken stays, and the next check reports it.
 
     Args:
         folder: the dataset's folder.
@@ -119,7 +127,7 @@ def mending_commands(folder: Path, dataset: str, found: Survey) -> list[str]:
         source = folder / place if place else folder
         from_, to = shlex.quote(str(source)), shlex.quote(f"{root}/")
         make = f"mkdir -p {to} && " if not root.is_dir() else ""
-        if root == source or root.is_relative_to(source):  # the folder above: only its pictures
+        if root == source or root.is_relative_to(source):  # an outer folder: only its pictures
             names = r"\( -iname '*.jpg' -o -iname '*.jpeg' -o -iname '*.png' \)"
             commands.append(
                 f"{make}find {from_} -maxdepth 1 -type f {names} -exec mv -n {{}} {to} \\;"

@@ -1,4 +1,4 @@
-"""What a person has to read or do: a dataset's terms, and the steps no program may take."""
+"""What a person has to read or do: a dataset's terms, and the steps to download it by hand."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,12 @@ FORM = "form"
 
 
 class TermsError(UserError):
-    """The terms were not accepted; nothing was fetched."""
+    """The terms were not accepted; nothing was downloaded."""
 
 
 def terms_text(terms: dict[str, Terms], datasets: Sequence[str]) -> str:
-    """Return the terms of datasets, in our words, with the sites whose own words count."""
-    lines = ["Terms, in short; the sites' own words count and may have changed:"]
+    """Return a summary of the datasets' terms, with the sites that state them."""
+    lines = ["Terms, in short; what the sites say counts, and it may have changed:"]
     for dataset in datasets:
         lines.append(f"  {LAYOUTS[dataset].title} ({dataset}), {terms[dataset].site}")
         lines.append(f"    {terms[dataset].terms}")
@@ -24,20 +24,20 @@ def terms_text(terms: dict[str, Terms], datasets: Sequence[str]) -> str:
 
 
 def require_acceptance(accepted: bool) -> None:
-    """Refuse to go on where the terms were not accepted.
+    """Stop if the terms were not accepted.
 
     Raises:
         TermsError: they were not.
     """
     if not accepted:
         raise TermsError(
-            "expected that you accept the terms above: read them on the sites, then add "
-            "--accept_terms; nothing was fetched"
+            "the terms above must be accepted: read them on the sites, then add --accept_terms; "
+            "nothing was downloaded"
         )
 
 
 def web_address(mirror: str) -> str:
-    """Return the address at which a person sees a mirror in a browser."""
+    """Return the address of a mirror in a browser."""
     kind, _, where = mirror.partition(":")
     if kind not in ("gdrive", "gdrive-folder"):
         return mirror
@@ -47,15 +47,15 @@ def web_address(mirror: str) -> str:
 
 
 def steps_text(
-    dataset: str, terms: Terms, lacking: Sequence[RemoteFile], store: Path, command: str
+    dataset: str, terms: Terms, missing: Sequence[RemoteFile], store: Path, command: str
 ) -> str:
-    """Return the numbered steps by which a person gets files that the command could not get.
+    """Return numbered steps to download by hand what the command could not.
 
     Args:
         dataset: a key of LAYOUTS.
         terms: its site and terms.
-        lacking: what is not there yet.
-        store: the folder into which the person puts the files.
+        missing: the files still missing.
+        store: the folder to put them into.
         command: what to run afterwards.
     """
     steps = []
@@ -63,12 +63,12 @@ def steps_text(
     if terms.access == FORM:
         steps.append(f"fill in the form at {terms.site}; you get a user name and a password")
         steps.append(
-            f"{command} --username NAME; it asks for the password, or takes it from the "
-            "environment variable MASKED_FACE_PASSWORD; that is all, or"
+            f"{command} --username NAME; it asks for the password, or reads it from the "
+            "environment variable MASKED_FACE_PASSWORD; if that does not work:"
         )
         browser = "in a browser with that name and password"
     places: dict[str, list[str]] = {}
-    for file in lacking:
+    for file in missing:
         places.setdefault(web_address(file.mirrors[0]), []).append(file.name)
     for address, names in places.items():
         which = ", ".join(names)
@@ -76,10 +76,10 @@ def steps_text(
             which = f"{names[0]} to {names[-1]} ({len(names)} files)"
         steps.append(f"open {address} {browser}, and download {which}")
     steps.append(
-        f"put what you got into {store}, packed as it is, named "
-        + ", ".join(file.name for file in lacking[:3])
-        + (" and so on" if len(lacking) > 3 else "")
+        f"put what you downloaded into {store}, without unpacking it, named "
+        + ", ".join(file.name for file in missing[:3])
+        + (" and so on" if len(missing) > 3 else "")
     )
-    steps.append(f"run again: {command}; it checks and unpacks what lies there")
+    steps.append(f"run again: {command}; it checks and unpacks these files")
     heading = f"{dataset}, by hand:"
     return "\n".join([heading, *(f"  {n}. {step}" for n, step in enumerate(steps, start=1))])

@@ -1,4 +1,4 @@
-"""A web site on this machine that misbehaves as told, and archives of drawn pictures."""
+"""A local web site that misbehaves on request, and archives of random pictures."""
 
 import base64
 import hashlib
@@ -19,11 +19,11 @@ from mask_utils.images import encode_picture
 
 @dataclass
 class Site:
-    """files: path -> content. The others: path -> how it misbehaves."""
+    """files: path -> content; the other fields: path -> how the site misbehaves."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    errors: dict[str, list[int]] = field(default_factory=dict)  # answered one after the other
-    cuts: dict[str, list[int]] = field(default_factory=dict)  # bytes sent before the line breaks
+    errors: dict[str, list[int]] = field(default_factory=dict)  # answered in turn
+    cuts: dict[str, list[int]] = field(default_factory=dict)  # bytes sent before it breaks off
     retry_after: dict[str, str] = field(default_factory=dict)
     pause: dict[str, float] = field(default_factory=dict)  # seconds before every 64 KiB
     login: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             for at in range(start, end, 1 << 16):
                 time.sleep(site.pause.get(path, 0))
                 self.wfile.write(content[at : min(at + (1 << 16), end)])
-        except OSError:  # the other side has gone
+        except OSError:  # the client has disconnected
             end = -1
         if end != len(content):
             self.close_connection = True
@@ -120,7 +120,7 @@ def quick() -> Patience:
 
 
 def picture(number: int) -> bytes:
-    """A small PNG, another one for every number."""
+    """A small PNG, different for every number."""
     pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), np.uint8)
     return encode_picture(pixels, ".png")
 

@@ -1,4 +1,4 @@
-"""Checking datasets: counts, damage, duplicates, strays, and the command that mends nesting."""
+"""Checking datasets: counts, damage, duplicates, strays, and the command that fixes nesting."""
 
 import csv
 import subprocess
@@ -92,7 +92,7 @@ def test_unreadable_strays_and_duplicates(lfw, monkeypatch):
     names = check_dataset(lfw.parent, "lfw", 1, open_files=False)
     assert names.verdict == COMPLETE
     assert names.hashes == {}
-    assert "| – | – | 2 |" in table([names])  # not looked for
+    assert "| – | – | 2 |" in table([names])  # not checked
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_unreadable_strays_and_duplicates(lfw, monkeypatch):
         ("fei_face_original", {"part1/1-05.jpg": 1, "part2/2-05.jpg": 2}),
     ],
 )
-def test_nesting_is_found_and_its_command_mends_it(tmp_path, dataset, entries):
+def test_nesting_is_found_and_its_command_fixes_it(tmp_path, dataset, entries):
     base = tmp_path / "a base"
     write(base / dataset, {name: picture(number) for name, number in entries.items()})
     if dataset == "celeba":
@@ -163,7 +163,7 @@ def test_against_the_record_of_the_download(site, quick, tmp_path, monkeypatch):
     assert check_dataset(tmp_path, "lfw", 1).verdict == COMPLETE
     path = tmp_path / "lfw" / "A_B" / "A_B_0001.png"
     data = bytearray(path.read_bytes())
-    data[-1] ^= 1  # the same size, behind the picture's last chunk: it still decodes or does not
+    data[-1] ^= 1  # the same size, in the last chunk, so that the picture may still decode
     path.write_bytes(data)
     report = check_dataset(tmp_path, "lfw", 1)
     assert report.verdict == DAMAGED
@@ -195,14 +195,14 @@ def test_exit_codes_and_nothing_there(lfw, tmp_path, monkeypatch):
     assert check_datasets(lfw.parent, ["lfw", "celeba"], jobs=1) == 1
     assert check_dataset(lfw.parent, "celeba").verdict == MISSING
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CheckError, match="none is there"):
+    with pytest.raises(CheckError, match="none exists"):
         check_datasets(tmp_path / "empty", None)
-    with pytest.raises(CheckError, match="is not there"):
+    with pytest.raises(CheckError, match="does not exist"):
         check_datasets(tmp_path / "nowhere", None)
 
 
 def test_the_real_sample(shared_folder, capsys):
-    """Names alone, which is quick; UTKFace has grown before, so its files are counted."""
+    """By names alone, which is fast; UTKFace's files are counted because the sample has grown."""
     base = shared_folder / "datasets"
     faces = len(list((base / "UTKFace").glob("*.jpg")))
     assert check_datasets(base, None, open_files=False) == 1

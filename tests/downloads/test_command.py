@@ -1,4 +1,4 @@
-"""download_datasets.py and check_datasets.py as a user types them, against a local site."""
+"""download_datasets.py and check_datasets.py as a user runs them, against a local site."""
 
 import csv
 import functools
@@ -26,7 +26,7 @@ DEAD = "http://127.0.0.1:9"
 
 @pytest.fixture
 def sources(site, tmp_path) -> Path:
-    """Lists whose mirrors are the site's."""
+    """Lists with the local site as the mirror."""
     folder = tmp_path / "sources"
     folder.mkdir()
     rows = [
@@ -62,12 +62,12 @@ def test_terms_come_first_and_must_be_accepted(run, site, tmp_path):
     assert code == 2
     assert "http://vis-www.cs.umass.edu/lfw/" in out
     assert "http://www.anefian.com" in out
-    assert "add --accept_terms; nothing was fetched" in err
+    assert "add --accept_terms; nothing was downloaded" in err
     assert site.requests == []
     assert not (tmp_path / "data").exists()
 
 
-def test_datasets_are_fetched_checked_and_whole_the_next_time(run, site, tmp_path):
+def test_datasets_are_fetched_and_complete_the_next_time(run, site, tmp_path):
     code, out, err = run("--datasets", "lfw", "georgia_tech", "--accept_terms")
     assert (code, err) == (0, "")
     assert f"lfw: 3 files in {tmp_path / 'data' / 'lfw'}" in out
@@ -75,7 +75,7 @@ def test_datasets_are_fetched_checked_and_whole_the_next_time(run, site, tmp_pat
     site.requests.clear()
     code, out, _ = run("--datasets", "lfw", "--accept_terms", "--check")
     assert code == 1  # three pictures are fewer than were published
-    assert "lfw: whole, 3 files" in out
+    assert "lfw: complete, 3 files" in out
     assert "| lfw | 2 | 5,749 | 3 | 13,167 |" in out
     assert site.requests == []
 
@@ -100,7 +100,7 @@ def test_what_needs_a_person_is_told_in_steps(run, site, tmp_path):
     store = tmp_path / "data" / "archives" / "lfw"
     steps = out[out.index("lfw, by hand:") :].splitlines()
     assert steps[1].startswith(f"  1. open {site.url}/gone in a browser")
-    assert steps[2].startswith(f"  2. put what you got into {store}")
+    assert steps[2].startswith(f"  2. put what you downloaded into {store}")
     assert "--datasets lfw --accept_terms" in steps[3]
     (store / "lfw.tgz").write_bytes(tar_of(LFW))
     assert run("--datasets", "lfw", "--accept_terms")[0] == 0
@@ -131,14 +131,14 @@ def test_a_name_and_a_password(run, site, tmp_path, monkeypatch):
     for path in (tmp_path / "data").rglob("*"):
         assert path.is_dir() or b"s3cret" not in path.read_bytes()
     monkeypatch.delenv(command.PASSWORD_VARIABLE)
-    assert run(*common)[0] == 0  # it is whole: no password is needed
+    assert run(*common)[0] == 0  # it is complete: no password is needed
 
 
 def test_two_runs_at_once_are_refused(run, site, tmp_path):
     with held(tmp_path / "data" / ".archives.lock", RuntimeError()):
         code, _, err = run("--datasets", "lfw", "--accept_terms")
     assert code == 2
-    assert "is being filled by another run" in err
+    assert "is in use by another run" in err
     assert site.requests == []
 
 
@@ -152,8 +152,8 @@ def test_the_password_is_asked_for(monkeypatch):
 def test_dry_run_and_list(run, site, tmp_path, capsys):
     code, out, _ = run("--datasets", "lfw", "--published", "models", "--dry_run")
     assert code == 0
-    assert "lfw: would fetch 1 of 1 files from 127.0.0.1" in out
-    assert "models: would fetch 17 of 17 files" in out
+    assert "lfw: would download 1 of 1 files from 127.0.0.1" in out
+    assert "models: would download 17 of 17 files" in out
     assert site.requests == []
     assert not (tmp_path / "data").exists()
     assert download_datasets.main(["--list"]) == 0
@@ -163,7 +163,7 @@ def test_dry_run_and_list(run, site, tmp_path, capsys):
 
 
 def test_published_files(run, site, sources, tmp_path):
-    """Lists that name the site cannot hold GitHub's hosts: what is there already is checked."""
+    """The hosts of published files are fixed, so only files that exist already are checked."""
     (sources / "published.csv").write_text(
         "group,commit,path,git_blob_sha1,lfs_sha256,bytes,note\n"
         "scores,a4b9583,a.txt,ce013625030ba8dba906f756967f9e9ca394464a,,6,\n"
@@ -173,11 +173,11 @@ def test_published_files(run, site, sources, tmp_path):
     (folder / "a.txt").write_text("hello\n")
     code, out, _ = run("--published", "scores", "--published_folder", folder)
     assert code == 0
-    assert f"scores: whole, 1 files in {folder}, 0 of them new" in out
+    assert f"scores: complete, 1 files in {folder}, 0 of them new" in out
     (folder / "a.txt").write_text("other\n")
     code, _, err = run("--published", "scores", "--published_folder", folder)
     assert code == 1
-    assert "not what was published" in err
+    assert "not the published file" in err
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_ctrl_c_keeps_the_part_and_the_next_run_goes_on(site, sources, tmp_path)
         script,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
-        # A job in the background ignores Ctrl-C, and so would what it starts.
+        # A background job ignores SIGINT, and its children inherit that.
         preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     part = tmp_path / "data" / "archives" / "lfw" / "lfw.tgz.part"
@@ -252,4 +252,4 @@ def test_check_datasets_as_a_command(tmp_path):
     assert "| fei_face_frontal | 1 | – | 1 | – |" in done.stdout
     done = subprocess.run([*check, "nowhere"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "error: expected a folder of datasets; nowhere is not there\n"
+    assert done.stderr == "error: expected a folder of datasets; nowhere does not exist\n"

@@ -1,4 +1,4 @@
-"""A dataset from a site to its place: whole at once or not there, and only what lacks again."""
+"""A dataset from a site to its folder: complete or absent, and only missing files again."""
 
 import csv
 import errno
@@ -9,14 +9,14 @@ import pytest
 
 from downloads import datasets
 from downloads.datasets import (
+    COMPLETE,
     FETCHED,
-    LACKING,
-    WHOLE,
+    INCOMPLETE,
     YOURS,
     RecordError,
     bring_dataset,
     changed_files,
-    lacking_files,
+    missing_files,
     plan_line,
     read_record,
     store_of,
@@ -41,8 +41,8 @@ def lfw(site):
     return [RemoteFile("lfw-funneled.tgz", (f"{site.url}/lfw.tgz",), known)]
 
 
-def test_a_dataset_appears_whole_and_is_not_fetched_twice(site, quick, tmp_path, lfw):
-    assert "would fetch 1 of 1 files from 127.0.0.1" in plan_line(tmp_path, "lfw", lfw)
+def test_a_dataset_appears_complete_and_is_not_fetched_twice(site, quick, tmp_path, lfw):
+    assert "would download 1 of 1 files from 127.0.0.1" in plan_line(tmp_path, "lfw", lfw)
     outcome = bring_dataset(tmp_path, "lfw", lfw, quick)
     assert outcome[:3] == ("lfw", FETCHED, f"3 files in {tmp_path / 'lfw'}")
     assert below(tmp_path / "lfw") == PICTURES
@@ -53,13 +53,13 @@ def test_a_dataset_appears_whole_and_is_not_fetched_twice(site, quick, tmp_path,
     assert described["archives"][0]["from"] == f"{site.url}/lfw.tgz"
     assert described["archives"][0]["checked_against"] == lfw[0].hash
     asked = len(site.requests)
-    assert bring_dataset(tmp_path, "lfw", lfw, quick).state == WHOLE
+    assert bring_dataset(tmp_path, "lfw", lfw, quick).state == COMPLETE
     assert len(site.requests) == asked
-    assert lacking_files(tmp_path, "lfw", lfw) == []
-    assert plan_line(tmp_path, "lfw", lfw) == "lfw: 3 files are there; would fetch nothing"
+    assert missing_files(tmp_path, "lfw", lfw) == []
+    assert plan_line(tmp_path, "lfw", lfw) == "lfw: complete, 3 files; would download nothing"
 
 
-def test_only_the_archive_of_what_lacks_is_fetched_again(site, quick, tmp_path):
+def test_only_the_archive_of_what_is_missing_is_fetched_again(site, quick, tmp_path):
     files = []
     for part in (1, 2):
         entries = {f"{part}{letter}.png": picture(part) for letter in "ab"}
@@ -69,13 +69,13 @@ def test_only_the_archive_of_what_lacks_is_fetched_again(site, quick, tmp_path):
     assert bring_dataset(tmp_path, "fei_face_frontal", files, quick).state == FETCHED
     (folder / "2a.png").unlink()
     untouched = (folder / "2b.png").stat().st_mtime_ns
-    assert [file.name for file in lacking_files(tmp_path, "fei_face_frontal", files)] == [
+    assert [file.name for file in missing_files(tmp_path, "fei_face_frontal", files)] == [
         "part2.zip"
     ]
-    assert "for 1 of 4 files that lack" in plan_line(tmp_path, "fei_face_frontal", files)
+    assert "to restore 1 of 4 files" in plan_line(tmp_path, "fei_face_frontal", files)
     site.requests.clear()
     outcome = bring_dataset(tmp_path, "fei_face_frontal", files, quick)
-    assert outcome.line == f"1 files that lacked are back in {folder}"
+    assert outcome.line == f"1 missing files restored in {folder}"
     assert [path for path, *_ in site.requests] == ["/2.zip"]
     assert (folder / "2a.png").read_bytes() == picture(2)
     assert (folder / "2b.png").stat().st_mtime_ns == untouched
@@ -86,10 +86,13 @@ def test_a_changed_file_is_reported_and_not_replaced(site, quick, tmp_path, lfw)
     mine = tmp_path / "lfw" / PICTURES[0]
     mine.write_bytes(b"mine")
     outcome = bring_dataset(tmp_path, "lfw", lfw, quick)
-    assert outcome.state == LACKING
-    assert f"1 files have another size than they came with, as {PICTURES[0]}" in outcome.line
+    assert outcome.state == INCOMPLETE
+    assert (
+        f"1 files have changed in size since they were unpacked, for instance {PICTURES[0]}"
+        in outcome.line
+    )
     assert mine.read_bytes() == b"mine"
-    assert "1 were changed since" in plan_line(tmp_path, "lfw", lfw)
+    assert "1 of them changed since" in plan_line(tmp_path, "lfw", lfw)
 
 
 def test_another_archive_does_not_mend(site, quick, tmp_path, lfw):
@@ -97,8 +100,8 @@ def test_another_archive_does_not_mend(site, quick, tmp_path, lfw):
     (tmp_path / "lfw" / PICTURES[0]).unlink()
     site.files["/lfw.tgz"] = tar_of({name: picture(99) for name in LFW})
     outcome = bring_dataset(tmp_path, "lfw", [lfw[0]._replace(hash="")], quick)
-    assert outcome.state == LACKING
-    assert "came with other bytes than before" in outcome.line
+    assert outcome.state == INCOMPLETE
+    assert "has changed on the site" in outcome.line
     assert PICTURES[0] not in below(tmp_path / "lfw")
 
 
@@ -106,7 +109,7 @@ def test_what_came_is_kept_when_another_part_does_not(site, quick, tmp_path):
     site.files["/1.zip"] = zip_of({"1a.png": picture(1)})
     files = [RemoteFile(f"part{i}.zip", (f"{site.url}/{i}.zip",)) for i in (1, 2)]
     outcome = bring_dataset(tmp_path, "fei_face_frontal", files, quick)
-    assert outcome.state == LACKING
+    assert outcome.state == INCOMPLETE
     assert outcome.line == "part2.zip: 127.0.0.1: HTTP 404"
     assert not (tmp_path / "fei_face_frontal").exists()
     site.files["/2.zip"] = zip_of({"2a.png": picture(2)})
@@ -115,16 +118,16 @@ def test_what_came_is_kept_when_another_part_does_not(site, quick, tmp_path):
     assert [path for path, *_ in site.requests] == ["/2.zip"]
 
 
-def test_a_damaged_archive_is_set_aside(site, quick, tmp_path):
-    """Without a checksum and a length a cut archive arrives as if it were whole."""
+def test_a_damaged_archive_is_renamed(site, quick, tmp_path):
+    """Without a checksum or a length, a truncated archive looks complete."""
     data = tar_of(LFW)
     site.files["/lfw.tgz"] = data[: len(data) // 2]
     site.no_length.add("/lfw.tgz")
     files = [RemoteFile("lfw-funneled.tgz", (f"{site.url}/lfw.tgz",))]
     outcome = bring_dataset(tmp_path, "lfw", files, quick)
-    assert outcome.state == LACKING
+    assert outcome.state == INCOMPLETE
     assert "damaged or cut short" in outcome.line
-    assert "set aside as lfw-funneled.tgz.damaged" in outcome.line
+    assert "renamed lfw-funneled.tgz.damaged" in outcome.line
     assert not (tmp_path / "lfw").exists()
     site.files["/lfw.tgz"] = data
     assert bring_dataset(tmp_path, "lfw", files, quick).state == FETCHED
@@ -135,7 +138,7 @@ def test_an_unsafe_archive_puts_nothing_in_place(site, quick, tmp_path):
     site.files["/lfw.tgz"] = tar_of({**LFW, "../../lfw/E_F/E_F_0001.png": picture(1)})
     files = [RemoteFile("lfw-funneled.tgz", (f"{site.url}/lfw.tgz",))]
     outcome = bring_dataset(tmp_path, "lfw", files, quick)
-    assert outcome.state == LACKING
+    assert outcome.state == INCOMPLETE
     assert "leaves the folder" in outcome.line
     assert not (tmp_path / "lfw").exists()
 
@@ -166,14 +169,14 @@ def test_a_folder_that_a_person_made_is_counted_and_left(site, quick, tmp_path, 
     (tmp_path / "lfw" / "A_B").mkdir(parents=True)
     (tmp_path / "lfw" / "A_B" / "A_B_0001.png").write_bytes(picture(1))
     outcome = bring_dataset(tmp_path, "lfw", lfw, quick)
-    assert outcome.state == LACKING
-    assert "put there by you: 1 identities, 1 pictures; published 13,167 pictures" in outcome.line
+    assert outcome.state == INCOMPLETE
+    assert "is your own: 1 identities, 1 pictures; published: 13,167 pictures" in outcome.line
     assert site.requests == []
     (tmp_path / "fei_face_frontal").mkdir()
     (tmp_path / "fei_face_frontal" / "1a.png").write_bytes(picture(1))
     outcome = bring_dataset(tmp_path, "fei_face_frontal", lfw, quick)
     assert outcome.state == YOURS
-    assert lacking_files(tmp_path, "fei_face_frontal", lfw) == []
+    assert missing_files(tmp_path, "fei_face_frontal", lfw) == []
 
 
 def test_celeba_list_and_pictures(site, quick, tmp_path):
@@ -208,7 +211,7 @@ def test_parts_that_contradict_each_other(site, quick, tmp_path):
     site.files["/2.zip"] = zip_of({"1a.png": picture(2)})
     files = [RemoteFile(f"part{i}.zip", (f"{site.url}/{i}.zip",)) for i in (1, 2)]
     outcome = bring_dataset(tmp_path, "fei_face_frontal", files, quick)
-    assert "part2.zip and part1.zip hold different files 1a.png" in outcome.line
+    assert "part2.zip and part1.zip contain different files named 1a.png" in outcome.line
 
 
 def test_disk_full_while_unpacking(quick, tmp_path, lfw, monkeypatch):
@@ -216,7 +219,7 @@ def test_disk_full_while_unpacking(quick, tmp_path, lfw, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(datasets, "extract", full)
-    with pytest.raises(DiskFullError, match="to unpack lfw, .* the archives are kept"):
+    with pytest.raises(DiskFullError, match="to unpack lfw: .* the archives are kept"):
         bring_dataset(tmp_path, "lfw", lfw, quick)
     assert not (tmp_path / "lfw").exists()
     monkeypatch.undo()
@@ -242,7 +245,7 @@ def test_killed_between_the_record_and_the_place(quick, tmp_path, lfw, monkeypat
 def test_no_network_stops_at_the_first_file(tmp_path, monkeypatch):
     files = [RemoteFile(f"{i}.zip", ("http://127.0.0.1:9/x",)) for i in range(9)]
     outcome = bring_dataset(tmp_path, "fei_face_frontal", files, Patience(1, 0.001, 0.001, 1))
-    assert outcome.state == LACKING
+    assert outcome.state == INCOMPLETE
     assert outcome.line.count("\n") == 0
     assert outcome.line.startswith("0.zip: 127.0.0.1: no connection")
 

@@ -1,4 +1,4 @@
-"""Archives: what is in the layout comes out, what is unsafe or damaged is refused whole."""
+"""Archives: files of the layout are unpacked; unsafe or damaged archives are refused."""
 
 import io
 import stat
@@ -12,14 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from downloads.extract import (
-    ArchiveError,
-    DamagedArchiveError,
-    Limits,
-    extract,
-    placer,
-    volumes,
-)
+from downloads.entries import ArchiveError, DamagedArchiveError, Limits
+from downloads.extract import extract, placer, volumes
 from mask_utils.datasets import LAYOUTS
 
 from .conftest import LFW, picture, tar_of, zip_of
@@ -129,7 +123,7 @@ def test_7z_whole_and_in_volumes(tmp_path):
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "7z"])
 def test_damage_anywhere_is_one_line(tmp_path, kind):
-    """Bytes changed at random: what comes is right by its checksums, or the archive is refused."""
+    """Bytes changed at random: the archive is refused, or what is unpacked is right."""
     make = {"zip": zip_of, "tar": tar_of}
     if kind == "7z":
         seven_zip(tmp_path / "a.7z", LFW)
@@ -170,7 +164,9 @@ def test_7z_with_a_flipped_bit(tmp_path):
 @pytest.mark.parametrize("make", [zip_of, tar_of])
 def test_an_entry_that_leaves_the_folder(tmp_path, name, make):
     """It comes last: of a zip nothing is written, of a tar what came before is never used."""
-    with pytest.raises(ArchiveError, match="refused, nothing of it is used: .* leaves the folder"):
+    with pytest.raises(
+        ArchiveError, match="refused, nothing from it is used: .* leaves the folder"
+    ):
         unpack(tmp_path, make({**LFW, name: b"x"}), "a")
     assert not (tmp_path / "A_B").exists()
 
@@ -237,7 +233,7 @@ def test_bombs(tmp_path):
 
 
 def test_a_bomb_after_the_tar_has_ended(tmp_path):
-    """Bytes behind the last block are read for the checksum, and counted."""
+    """Bytes after the last block are read for the checksum, and counted."""
     import gzip
 
     data = gzip.compress(tar_of(LFW, "w") + bytes(4_000_000))
@@ -293,10 +289,14 @@ def test_two_entries_for_one_place(tmp_path):
     ("data", "message"),
     [
         (zip_of({"readme.txt": b"x"}), "expected pictures of this dataset"),
-        (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
-        (b"something else", "expected a zip, tar or 7z archive; a other file came"),
+        (b"Rar!\x1a\x07\x01\x00", "RAR archives are not unpacked here"),
+        (b"something else", "expected a zip, tar or 7z archive; got an unknown kind of file"),
     ],
-    ids=("zip", "rar", "other"),  # the bytes hold the time, and two processes collect
+    ids=(
+        "zip",
+        "rar",
+        "other",
+    ),  # archives contain the time, so ids made from them would differ between workers
 )
 def test_no_archive_of_this_dataset(tmp_path, data, message):
     with pytest.raises(ArchiveError, match=message) as caught:

@@ -1,4 +1,4 @@
-"""One file from a misbehaving site: whole, or one clear line and nothing that looks whole."""
+"""One file from a misbehaving site: complete, or one clear line and no file of its name."""
 
 import errno
 import hashlib
@@ -68,7 +68,7 @@ def test_cut_in_the_middle_and_resumed(site, quick, tmp_path):
 
 
 def test_progress_renews_the_tries(site, tmp_path):
-    """Ten cuts, each after some bytes, are more than one retry allows without progress."""
+    """Ten broken connections are survived with one retry, as each brings some bytes."""
     site.files["/a"] = CONTENT
     site.cuts["/a"] = [100_000] * 10
     fetch(file_at(f"{site.url}/a", known=SHA256), tmp_path, Patience(1, 0.001, 0.001, 5))
@@ -76,7 +76,7 @@ def test_progress_renews_the_tries(site, tmp_path):
 
 
 def test_an_endless_cut_ends(site, quick, tmp_path):
-    """A server that cannot resume and always cuts at the same place makes no progress."""
+    """A server that cannot resume and always breaks off at the same byte makes no progress."""
     site.files["/a"] = CONTENT
     site.whole_only.add("/a")
     site.cuts["/a"] = [300_000] * 50
@@ -144,7 +144,7 @@ def test_a_mirror_that_fails_does_not_cost_the_part_of_another(site, tmp_path):
 
 
 def test_a_foreign_part_is_not_taken_for_this_file(site, quick, tmp_path):
-    """Without a note of where it came from, or from another address and without a checksum."""
+    """A part without a note, or from another address and without a checksum."""
     site.files["/a"] = CONTENT
     (tmp_path / "data.bin.part").write_bytes(b"x" * 1000)
     fetch(file_at(f"{site.url}/a"), tmp_path, quick)
@@ -169,10 +169,10 @@ def test_a_bad_part_with_a_checksum_costs_one_more_try(site, quick, tmp_path):
 
 def test_wrong_checksum(site, quick, tmp_path):
     site.files["/a"] = CONTENT[:-1] + b"x"
-    with pytest.raises(NotFetchedError, match=r"data\.bin: .*sha256 checksum .* expected, .* came"):
+    with pytest.raises(NotFetchedError, match=r"data\.bin: .*sha256 checksum is .*, expected "):
         fetch(file_at(f"{site.url}/a", known=SHA256), tmp_path, quick)
     assert left(tmp_path) == []
-    assert len(site.requests) == 1  # the same bytes would come again
+    assert len(site.requests) == 1  # a retry would bring the same bytes
 
 
 def test_the_git_hash_is_that_of_git(site, quick, tmp_path):
@@ -192,7 +192,7 @@ def test_404_on_the_first_mirror(site, quick, tmp_path):
     site.files["/b"] = CONTENT
     mirror = fetch(file_at(f"{site.url}/a", f"{site.url}/b"), tmp_path, quick)
     assert mirror.endswith("/b")
-    assert site.asked("/a") == [""]  # 404 is not tried again
+    assert site.asked("/a") == [""]  # 404 is not retried
     with pytest.raises(NotFetchedError, match=r"c: 127\.0\.0\.1: HTTP 404"):
         fetch(file_at(f"{site.url}/c", name="c"), tmp_path, quick)
     assert left(tmp_path) == ["data.bin"]
@@ -293,7 +293,7 @@ def test_disk_full_before_the_first_byte(site, quick, tmp_path, monkeypatch):
 
 
 def test_disk_full_while_writing(site, quick, tmp_path, monkeypatch):
-    """The write fails after some bytes; they are kept, and the next run goes on behind them."""
+    """The write fails after some bytes; they are kept, and the next run resumes after them."""
     site.files["/a"] = CONTENT
     real = web.CallbackIOWrapper
 
@@ -373,7 +373,7 @@ def test_a_missing_library_says_how_to_get_it(monkeypatch, quick, tmp_path):
 
 @pytest.fixture
 def drive(site, monkeypatch):
-    """gdown's own code, with Google's host answered by the site of the test."""
+    """gdown's own code, with the local site in place of Google's hosts."""
     real = requests.Session.request
 
     def rerouted(session, method, url, **options):
@@ -410,7 +410,7 @@ def test_a_file_on_drive_and_in_a_folder(drive, quick, tmp_path):
 
 
 def test_drive_sends_a_page(drive, quick, tmp_path):
-    """Its quota page, then a page that pretends to be the file; the second mirror has it."""
+    """The quota page, then a page that looks like a file; the second mirror has the file."""
     drive.files["/uc"] = (
         b'<!DOCTYPE html><html><p class="uc-error-subcaption">Too many users</p></html>'
     )

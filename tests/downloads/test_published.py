@@ -1,4 +1,4 @@
-"""The papers' own files: the manifest, and fetching what lacks of it."""
+"""The papers' own files: the list, and downloading what is missing."""
 
 import csv
 import hashlib
@@ -116,14 +116,14 @@ def test_malformed_lists_name_the_line(tmp_path, name, text, message):
     assert HERE.is_dir()
 
 
-def test_only_what_lacks_is_fetched(site, quick, tmp_path):
+def test_only_missing_files_are_fetched(site, quick, tmp_path):
     site.files.update({"/1": b"0.5\n", "/2": b"0.7\n"})
     files = [
         RemoteFile(f"data/{i}.txt", (f"{site.url}/{i}",), git_hash(site.files[f"/{i}"]), 4)
         for i in (1, 2)
     ]
     assert plan_published_line(tmp_path, "scores", files) == (
-        "scores: would fetch 2 of 2 files (8 bytes; 2 with a known hash) into " + str(tmp_path)
+        "scores: would download 2 of 2 files (8 bytes; 2 with a known hash) into " + str(tmp_path)
     )
     assert bring_published(tmp_path, "scores", files, quick) == (2, [])
     assert checksum(tmp_path / "data" / "1.txt", "git") == files[0].hash[4:]
@@ -140,7 +140,7 @@ def test_what_is_there_is_never_replaced(site, quick, tmp_path):
     fetched, problems = bring_published(tmp_path, "scores", files, quick)
     assert fetched == 0
     assert len(problems) == 1
-    assert "not what was published: git checksum" in problems[0]
+    assert "not the published file: git checksum" in problems[0]
     assert (tmp_path / "1.txt").read_text() == "mine"
     (tmp_path / "1.txt").write_text("version https://git-lfs.github.com/spec/v1\n")
     assert "LFS pointer" in bring_published(tmp_path, "scores", files, quick)[1][0]

@@ -19,7 +19,7 @@ def test_terms_name_site_and_conditions():
     assert "CelebA (celeba), https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html" in text
     assert text.count("Non-commercial research") == 2
     require_acceptance(True)
-    with pytest.raises(TermsError, match="add --accept_terms; nothing was fetched"):
+    with pytest.raises(TermsError, match="add --accept_terms; nothing was downloaded"):
         require_acceptance(False)
 
 
@@ -48,6 +48,8 @@ def test_steps_group_what_lies_at_one_address():
     assert lines[1].startswith("  1. open https://drive.google.com/drive/folders/0B7EVK8r0v71pTUZ")
     assert "img_align_celeba_png.7z.001 to img_align_celeba_png.7z.016 (16 files)" in lines[1]
     assert "download identity_CelebA.txt" in lines[2]
-    assert lines[3].startswith("  3. put what you got into store, packed as it is, named img_align")
-    assert lines[4] == "  4. run again: again; it checks and unpacks what lies there"
+    assert lines[3].startswith(
+        "  3. put what you downloaded into store, without unpacking it, named img_align"
+    )
+    assert lines[4] == "  4. run again: again; it checks and unpacks these files"
     assert len(lines) == 5
