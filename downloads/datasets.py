@@ -173,10 +173,8 @@ def bring_dataset(
         unpacked = _unpack(store, dataset, files, missing, limits)
         if missing is not None:
             _put_back(store, folder, unpacked, missing)
-    except NotFetchedError as error:
-        return _not_fetched(dataset, store, files, error)
-    except (ArchiveError, DatasetError) as error:
-        return Outcome(dataset, INCOMPLETE, str(error))
+    except (NotFetchedError, ArchiveError, DatasetError) as error:
+        return _not_completed(dataset, store, files, error)
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise
@@ -191,11 +189,13 @@ def bring_dataset(
     return Outcome(dataset, FETCHED, done)
 
 
-def _not_fetched(
-    dataset: str, store: Path, files: Sequence[RemoteFile], error: NotFetchedError
+def _not_completed(
+    dataset: str, store: Path, files: Sequence[RemoteFile], error: UserError
 ) -> Outcome:
-    missing = tuple(file for file in files if not (store / file.name).is_file())
-    return Outcome(dataset, INCOMPLETE, str(error), missing if error.needs_person else ())
+    by_hand: tuple[RemoteFile, ...] = ()
+    if isinstance(error, NotFetchedError) and error.needs_person:
+        by_hand = tuple(file for file in files if not (store / file.name).is_file())
+    return Outcome(dataset, INCOMPLETE, str(error), by_hand)
 
 
 def _put_in_place(

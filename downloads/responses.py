@@ -52,7 +52,7 @@ def check_response(response, transfer: Transfer, part, target: BinaryIO) -> int 
         transfer: what was asked for.
         part: the downloads.parts.Part received so far; its note is written.
         target: the part, open at the byte from which the rest was asked for; moved to its
-            beginning and emptied where the whole file comes.
+            beginning and emptied if the whole file is sent.
 
     Returns:
         The size of the complete file in bytes, None where the server does not say.

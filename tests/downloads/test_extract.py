@@ -163,7 +163,7 @@ def test_7z_with_a_flipped_bit(tmp_path):
 )
 @pytest.mark.parametrize("make", [zip_of, tar_of])
 def test_an_entry_that_leaves_the_folder(tmp_path, name, make):
-    """It comes last: of a zip nothing is written, of a tar what came before is never used."""
+    """The entry is the last: of a zip nothing is written, what is written of a tar is not used."""
     with pytest.raises(
         ArchiveError, match="refused, nothing from it is used: .* leaves the folder"
     ):
