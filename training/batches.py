@@ -6,8 +6,9 @@ import numpy as np
 
 from face_models.preparation import NoFaceError, Picture, Preparation
 from mask_utils.images import PictureError, read_picture
-from training.augmentation import Augmentation, paint_random_mask, vary
+from training.augmentation import paint_random_mask, vary
 from training.faces import TrainingError, TrainingFace, by_person
+from training.looks import Augmentation
 from training.view_bank import Bank
 
 Make = Callable[[int, int], tuple]

@@ -10,7 +10,7 @@ from typing import NamedTuple, get_args, get_type_hints
 
 from mask_utils.errors import UserError
 from mask_utils.settings import MASK_TYPES, STYLES
-from training.augmentation import Augmentation
+from training.looks import Augmentation
 
 PUBLISHED_LOOK = Augmentation(published=1.0, flip=0.0)
 """The masks of the papers' datasets, and no other change [2]."""

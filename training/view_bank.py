@@ -20,8 +20,9 @@ from mask_utils.files import whole_file
 from mask_utils.images import PictureError, read_picture
 from mask_utils.landmark_cache import detector_name
 from mask_utils.seeding import picture_generator
-from training.augmentation import Augmentation, paint_random_mask
+from training.augmentation import paint_random_mask
 from training.faces import TrainingError, TrainingFace, add_faces
+from training.looks import Augmentation
 
 _FORMAT = "2"  # raise it when the same key would give other pixels
 _CHUNK = 16  # faces that a process takes at a time

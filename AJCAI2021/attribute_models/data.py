@@ -22,7 +22,8 @@ from AJCAI2021.attributes import ATTRIBUTES, class_weights, to_output, truth
 from AJCAI2021.splits import SplitError, SplitRow
 from mask_utils.errors import UserError
 from mask_utils.landmark_text import read_landmark_file
-from training.augmentation import Augmentation, vary
+from training.augmentation import vary
+from training.looks import Augmentation
 
 _SLIGHT = Augmentation(flip=0.5, shift=0.05, turn=8.0, zoom=0.1)
 AUGMENTATIONS = {"none": Augmentation(flip=0.0), "simple": _SLIGHT, "complex": _SLIGHT}

@@ -16,7 +16,7 @@ from AJCAI2021.attributes import Face
 from AJCAI2021.prediction_files import read_prediction_file
 from AJCAI2021.splits import SplitRow
 from training import loop
-from training.augmentation import Augmentation
+from training.looks import Augmentation
 
 
 def command(folder: Path, output: Path, **changes) -> list[str]:

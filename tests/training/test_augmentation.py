@@ -6,7 +6,8 @@ import pytest
 from mask_utils.geometry import mask_outline
 from mask_utils.landmarks import Face
 from mask_utils.overlay import outline_mask, paint_outline
-from training.augmentation import Augmentation, draw_pattern, paint_random_mask, vary
+from training.augmentation import draw_pattern, paint_random_mask, vary
+from training.looks import Augmentation
 
 VARIED = Augmentation(
     published=0.3, patterned=0.5, flip=0.5, shift=0.1, turn=10, zoom=0.2, light=0.1, contrast=0.2

@@ -9,7 +9,6 @@ from face_models.preparation import Preparation
 from mask_utils.images import write_picture
 from mask_utils.landmarks import Face
 from training import batches
-from training.augmentation import Augmentation
 from training.batches import (
     HARD_CHOICES,
     NONE,
@@ -19,6 +18,7 @@ from training.batches import (
     view_batches,
 )
 from training.faces import TrainingError, TrainingFace
+from training.looks import Augmentation
 from training.losses import UNLABELLED
 from training.recipes import PUBLISHED_LOOK
 from training.view_bank import Bank

@@ -9,8 +9,8 @@ from mask_utils.images import read_picture, write_picture
 from mask_utils.landmarks import find_face, predict_landmarks
 from mask_utils.overlay import paint_outline
 from training import view_bank
-from training.augmentation import Augmentation
 from training.faces import read_faces
+from training.looks import Augmentation
 from training.view_bank import build_bank
 
 LOOK = Augmentation(published=1.0)
