@@ -2,8 +2,7 @@
 
 from typing import NamedTuple
 
-from mask_utils.geometry import MASK_TYPES
-from mask_utils.overlay import STYLES
+from mask_utils.settings import MASK_TYPES, STYLES
 
 
 class Augmentation(NamedTuple):
