@@ -142,7 +142,7 @@ def _seconds(text: str) -> float:
             return float(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"expected seconds above 0; {text!r} came")
+    raise argparse.ArgumentTypeError(f"expected seconds above 0; got {text!r}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -108,7 +108,7 @@ def read_prediction_file(path: Path, attribute: str) -> Predictions:
     if header != _header(attribute, scored):
         raise PredictionFileError(
             f"{path}: expected the header {','.join(_header(attribute, True))}; "
-            f"{','.join(header)[:80] or 'an empty file'} came"
+            f"got {','.join(header)[:80] or 'an empty file'}"
         )
     names, table = _read_rows(path, lines, len(header), classes)
     kind = np.int64 if classes else np.float64
@@ -131,13 +131,13 @@ def _read_rows(
             kind = f"class indices below {classes}" if classes else "ages of 0 or more"
             raise PredictionFileError(
                 f"{path}, line {number}: expected a name, two {kind} and finite scores; "
-                f"{','.join(line)[:80]!r} came"
+                f"got {','.join(line)[:80]!r}"
             )
         if line[0] in rows:
             raise PredictionFileError(f"{path}, line {number}: {line[0]} was predicted before")
         rows[line[0]] = values
     if not rows:
-        raise PredictionFileError(f"{path}: expected predictions below the header; none came")
+        raise PredictionFileError(f"{path}: expected predictions below the header; got none")
     return tuple(rows), np.array(list(rows.values()))
 
 

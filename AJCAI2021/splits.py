@@ -138,7 +138,7 @@ def read_split(path: Path) -> list[SplitRow]:
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 came = ", ".join(reader.fieldnames or ()) or "an empty file"
                 raise SplitError(
-                    f"{path}: expected the columns {', '.join(COLUMNS)}; {came[:80]} came"
+                    f"{path}: expected the columns {', '.join(COLUMNS)}; got {came[:80]}"
                 )
             for line in reader:
                 row = _row(line, f"{path}, line {reader.line_num}")
@@ -163,12 +163,12 @@ def _row(line: Mapping[str, str], place: str) -> SplitRow:
     except (TypeError, ValueError):
         raise SplitError(f"{place}: expected whole numbers for age, sex and race") from None
     if face.age < 0 or face.sex not in (0, 1) or face.race not in range(5):
-        raise SplitError(f"{place}: expected age >= 0, sex 0-1, race 0-4; {tuple(face)} came")
+        raise SplitError(f"{place}: expected age >= 0, sex 0-1, race 0-4; got {tuple(face)}")
     name = line["picture"]
     if line["subset"] not in SUBSETS:
-        raise SplitError(f"{place}: expected one of {', '.join(SUBSETS)}; {line['subset']!r} came")
+        raise SplitError(f"{place}: expected one of {', '.join(SUBSETS)}; got {line['subset']!r}")
     if not name or Path(name).name != name:
-        raise SplitError(f"{place}: expected a file name without folders; {name!r} came")
+        raise SplitError(f"{place}: expected a file name without folders; got {name!r}")
     return SplitRow(name, line["subset"], face)
 
 

@@ -78,7 +78,7 @@ def bootstrap(
     """
     counts = {len(array) for array in values}
     if len(counts) != 1 or 0 in counts:
-        raise ValueError(f"expected arrays of one length; {[len(a) for a in values]} came")
+        raise ValueError(f"expected arrays of one length; got {[len(a) for a in values]}")
     value = float(statistic(*values))
     if counts == {1}:
         return Estimate(value, math.nan, math.nan)
@@ -150,7 +150,7 @@ def wilcoxon(first: np.ndarray, second: np.ndarray) -> PairedTest:
 def _pair(first, second, dtype) -> tuple[np.ndarray, np.ndarray]:
     first, second = np.asarray(first, dtype), np.asarray(second, dtype)
     if first.shape != second.shape or first.ndim != 1:
-        raise ValueError(f"expected two (n,) arrays; {first.shape} and {second.shape} came")
+        raise ValueError(f"expected two (n,) arrays; got {first.shape} and {second.shape}")
     return first, second
 
 

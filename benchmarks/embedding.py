@@ -66,7 +66,7 @@ def read_pattern(path: Path) -> np.ndarray:
     for number, line in enumerate(lines, start=1):
         names = line.split()[:2]
         if len(names) != 2:
-            raise UserError(f"{path}, line {number}: expected two pictures; {line[:60]!r} came")
+            raise UserError(f"{path}, line {number}: expected two pictures; got {line[:60]!r}")
         pairs.append([numbers.setdefault(name, len(numbers)) for name in names])
     if not pairs:
         raise UserError(f"{path}: holds no pairs")

@@ -109,7 +109,7 @@ def fit(arguments: argparse.Namespace) -> int:
     )
     samples = [one for one in tqdm(found, total=len(paths), unit="face", disable=None) if one]
     if len(samples) < 100:
-        raise UserError(f"expected 100 faces that both detectors find; {len(samples)} came")
+        raise UserError(f"expected 100 faces that both detectors find; got {len(samples)}")
     features = np.stack([one.features for one in samples])
     wanted = np.stack([one.wanted for one in samples])
     half, _, _, _ = np.linalg.lstsq(features[::2], wanted[::2], rcond=None)

@@ -68,7 +68,7 @@ def size(text: str) -> int:
         number = 0
     if number < 2:
         raise argparse.ArgumentTypeError(
-            f"expected at least 2 scores, as 1000 or 1e7; {text!r} came"
+            f"expected at least 2 scores, as 1000 or 1e7; got {text!r}"
         )
     return number
 

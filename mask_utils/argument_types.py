@@ -10,7 +10,7 @@ def positive(text: str) -> int:
     """Return a whole number above 0."""
     if text.isdecimal() and int(text) > 0:
         return int(text)
-    raise argparse.ArgumentTypeError(f"expected a whole number above 0; {text!r} came")
+    raise argparse.ArgumentTypeError(f"expected a whole number above 0; got {text!r}")
 
 
 def seed_number(text: str) -> int:
@@ -18,7 +18,7 @@ def seed_number(text: str) -> int:
     if text.isdecimal() and int(text) <= LARGEST_SEED:
         return int(text)
     raise argparse.ArgumentTypeError(
-        f"expected a whole number from 0 to {LARGEST_SEED:,}; {text!r} came"
+        f"expected a whole number from 0 to {LARGEST_SEED:,}; got {text!r}"
     )
 
 
@@ -29,7 +29,7 @@ def job_count(text: str) -> int:
             return int(text)
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; {text!r} came")
+    raise argparse.ArgumentTypeError(f"expected a number of processes, or -1; got {text!r}")
 
 
 def new_parser(docstring: str, example: str) -> argparse.ArgumentParser:

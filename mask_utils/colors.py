@@ -18,5 +18,5 @@ def parse_color(text: str) -> Color:
         return ImageColor.getrgb(text)[:3]
     except ValueError:
         raise ValueError(
-            f"expected a colour name such as white or lightblue, or #rrggbb; {text!r} came"
+            f"expected a colour name such as white or lightblue, or #rrggbb; got {text!r}"
         ) from None

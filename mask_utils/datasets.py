@@ -311,7 +311,7 @@ def read_celeba_identities(folder: Path) -> dict[str, str]:
                 match = re.fullmatch(r"(\d+)\.\w+\s+(\d+)", line.strip())
                 if match is None:
                     raise DatasetError(
-                        f"{path}, line {number}: expected 'NNNNNN.jpg ID'; {line.strip()!r} came"
+                        f"{path}, line {number}: expected 'NNNNNN.jpg ID'; got {line.strip()!r}"
                     )
                 identities[match[1]] = match[2]
     except (OSError, UnicodeDecodeError) as error:

@@ -199,7 +199,7 @@ def write_drawn_datasets(
         ("seed", seed, 0),
     ):
         if number < lowest:
-            raise DrawnDatasetError(f"{what}: expected {lowest} or more, {number} came")
+            raise DrawnDatasetError(f"{what}: expected {lowest} or more, got {number}")
     for name in names:
         folder = base_folder / name
         if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):

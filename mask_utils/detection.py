@@ -74,7 +74,7 @@ def detect(picture: np.ndarray, detector: Detector = YUNET) -> Found:
         ValueError: an unknown detector.
     """
     if detector.name not in DETECTORS:
-        raise ValueError(f"expected a detector of {', '.join(DETECTORS)}; {detector.name!r} came")
+        raise ValueError(f"expected a detector of {', '.join(DETECTORS)}; got {detector.name!r}")
     return _detect_hog(picture, detector) if detector.name == "hog" else _search(picture, detector)
 
 

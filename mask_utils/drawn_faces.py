@@ -336,7 +336,7 @@ def draw_face(
         ValueError: size is below 32, or picture or seed is below 0.
     """
     if size < 32:
-        raise ValueError(f"size: expected 32 or more pixels, {size} came")
+        raise ValueError(f"size: expected 32 or more pixels, got {size}")
     rng = np.random.default_rng((_PICTURE, seed, person.identity, picture))
     chosen = _scene(rng)._replace(**scene)
     return _render(person, chosen, rng, size, person.age if age is None else age)

@@ -7,7 +7,7 @@ INTERRUPTED = 130
 
 
 class UserError(Exception):
-    """The message says what was expected, what came and what to do.
+    """The message says what was expected, what it got and what to do.
 
     exit_code: of the command that ends on this error.
     """

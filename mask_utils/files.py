@@ -22,7 +22,7 @@ def read_regular_file(path: str | Path) -> tuple[bytes, os.stat_result]:
     try:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError("expected a regular file; a folder, pipe or device came")
+            raise ValueError("expected a regular file; got a folder, pipe or device")
         data = os.read(file, found.st_size)
         while len(data) < found.st_size and (more := os.read(file, found.st_size - len(data))):
             data += more

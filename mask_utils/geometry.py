@@ -51,9 +51,9 @@ def mask_outline(landmarks: np.ndarray, mask_type: str = "a") -> Polygon | Ellip
     """
     points = np.asarray(landmarks)
     if points.shape != (68, 2):
-        raise ValueError(f"expected landmarks of shape (68, 2); {points.shape} came")
+        raise ValueError(f"expected landmarks of shape (68, 2); got {points.shape}")
     if points.dtype.kind != "i" and not np.isfinite(points).all():
-        raise ValueError("expected finite landmarks; NaN or infinite coordinates came")
+        raise ValueError("expected finite landmarks; got NaN or infinite coordinates")
     x, y = points[:, 0], points[:, 1]
     if mask_type in _POLYGONS:
         polygon = points[_POLYGONS[mask_type]].astype(np.int32)
@@ -66,7 +66,7 @@ def mask_outline(landmarks: np.ndarray, mask_type: str = "a") -> Polygon | Ellip
         return _ellipse(x, y, y[29])
     if mask_type == "f":
         return _ellipse(x, y, y[29] + 0.33 * (x[46] - x[40]))
-    raise ValueError(f"expected a mask type of {', '.join(MASK_TYPES)}; {mask_type!r} came")
+    raise ValueError(f"expected a mask type of {', '.join(MASK_TYPES)}; got {mask_type!r}")
 
 
 def _ellipse(x: np.ndarray, y: np.ndarray, top: float) -> Ellipse:

@@ -109,7 +109,7 @@ def decode_picture(data: bytes) -> np.ndarray:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise PictureError(
-                        f"expected at most {MAX_PIXELS:,} pixels; {width} x {height} came"
+                        f"expected at most {MAX_PIXELS:,} pixels; got {width} x {height}"
                     )
                 return np.array(_upright_rgb(image))
         except PictureError:
@@ -119,7 +119,7 @@ def decode_picture(data: bytes) -> np.ndarray:
                 "expected a picture (" + ", ".join(_DECODERS) + "); the content is something else"
             ) from None
         except Image.DecompressionBombError:
-            raise PictureError(f"expected at most {MAX_PIXELS:,} pixels; far more came") from None
+            raise PictureError(f"expected at most {MAX_PIXELS:,} pixels; got far more") from None
         # A decoder fed with damaged bytes raises nearly anything: all of it means "damaged".
         except Exception as error:
             cause = " ".join(str(error).split()) or type(error).__name__
@@ -174,10 +174,10 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         if values.size and (values.min() < 0 or values.max() > 65535):
-            raise PictureError("expected 8 or 16 bits a channel; larger values came")
+            raise PictureError("expected 8 or 16 bits a channel; got larger values")
         image = Image.fromarray((values >> 8).astype(np.uint8))
     elif image.mode == "F":
-        raise PictureError("expected 8 or 16 bits a channel; floating-point values came")
+        raise PictureError("expected 8 or 16 bits a channel; got floating-point values")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -199,7 +199,7 @@ def picture_format(suffix: str) -> str:
     if file_format is None:
         raise PictureError(
             f"expected a picture file name ending in one of {', '.join(PICTURE_FORMATS)}; "
-            f"{suffix or 'no ending'!r} came"
+            f"got {suffix or 'no ending'!r}"
         )
     return file_format
 

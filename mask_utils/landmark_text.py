@@ -69,7 +69,7 @@ def parse_points(text: str) -> np.ndarray:
     """
     values = [float(word) for word in text.split()]
     if len(values) != 10 or not all(map(math.isfinite, values)):
-        raise ValueError(f"expected 10 finite numbers (x and y of five points); {text!r} came")
+        raise ValueError(f"expected 10 finite numbers (x and y of five points); got {text!r}")
     return np.array(values).reshape(5, 2)
 
 
@@ -100,13 +100,13 @@ def parse_landmarks(text: str) -> np.ndarray:
         return np.fromstring(text, np.int32, sep=" ").reshape(68, 2)
     words = text.split()
     if len(words) != 136:
-        raise ValueError(f"expected 136 numbers (x0 y0 ... x67 y67); {len(words)} came")
+        raise ValueError(f"expected 136 numbers (x0 y0 ... x67 y67); got {len(words)}")
     try:
         return np.array(list(map(int, words)), np.int32).reshape(68, 2)
     except ValueError:
         values = [float(word) for word in words]
     if not all(map(math.isfinite, values)):
-        raise ValueError("expected finite landmarks; NaN or infinite coordinates came")
+        raise ValueError("expected finite landmarks; got NaN or infinite coordinates")
     return np.array(values).reshape(68, 2)
 
 
@@ -137,7 +137,7 @@ def read_landmark_file(path: Path) -> dict[str, tuple[Face, ...]]:
             if picture is None or ("landmarks" not in names and not set(wide) <= set(names)):
                 raise LandmarkFileError(
                     f"{path}: expected the columns picture and landmarks, or picture, x0, y0 ... "
-                    f"x67, y67; {', '.join(names)[:120] or 'an empty file'} came"
+                    f"x67, y67; got {', '.join(names)[:120] or 'an empty file'}"
                 )
             for row in reader:
                 if "landmarks" not in names:
@@ -178,7 +178,7 @@ def parse_box(text: str) -> tuple[int, int, int, int]:
     """
     sides = text.split()
     if len(sides) != 4:
-        raise ValueError(f"expected a box of left top right bottom; {text!r} came")
+        raise ValueError(f"expected a box of left top right bottom; got {text!r}")
     return tuple(round(float(side)) for side in sides)
 
 

@@ -134,7 +134,7 @@ def choose_faces(
         ValueError: an unknown choice.
     """
     if choice not in FACE_CHOICES:
-        raise ValueError(f"expected faces to be one of {', '.join(FACE_CHOICES)}; {choice!r} came")
+        raise ValueError(f"expected faces to be one of {', '.join(FACE_CHOICES)}; got {choice!r}")
     if choice == "all" or not faces:
         return faces
     if choice == "largest":

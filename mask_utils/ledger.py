@@ -110,7 +110,7 @@ class Ledger:
             if row != self.columns:
                 raise LedgerError(
                     f"{self.path}: expected the columns {','.join(self.columns)}; "
-                    f"{','.join(row)[:120]} came; move the file away"
+                    f"got {','.join(row)[:120]}; move the file away"
                 )
             if not self._key_columns:
                 return os.fstat(self._file).st_size

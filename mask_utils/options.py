@@ -123,7 +123,7 @@ def check_detector_options(parser: argparse.ArgumentParser, arguments: argparse.
     name = chosen_detector(arguments).name
     if name == "yunet" and not 0 < chosen_detector(arguments).min_score < 1:
         parser.error(
-            f"expected a --min_score between 0 and 1 for yunet; {arguments.min_score:g} came"
+            f"expected a --min_score between 0 and 1 for yunet; got {arguments.min_score:g}"
         )
 
 
@@ -219,7 +219,7 @@ def _score(text: str) -> float:
     except ValueError:
         score = math.nan
     if not math.isfinite(score):
-        raise argparse.ArgumentTypeError(f"expected a number; {text!r} came")
+        raise argparse.ArgumentTypeError(f"expected a number; got {text!r}")
     return score
 
 
@@ -228,12 +228,12 @@ def _upsample(text: str) -> tuple[int, ...]:
         return CASCADE
     if text in ("0", "1", "2", "3"):
         return (int(text),)
-    raise argparse.ArgumentTypeError(f"expected cascade, 0, 1, 2 or 3; {text!r} came")
+    raise argparse.ArgumentTypeError(f"expected cascade, 0, 1, 2 or 3; got {text!r}")
 
 
 def _detector_size(text: str) -> int:
     if text.isdecimal() and (int(text) == 0 or int(text) >= 80):
         return int(text)
     raise argparse.ArgumentTypeError(
-        f"expected 0 or at least 80 pixels, the smallest face found; {text!r} came"
+        f"expected 0 or at least 80 pixels, the smallest face found; got {text!r}"
     )

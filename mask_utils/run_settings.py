@@ -84,7 +84,7 @@ def check_settings(output_folder: Path, settings: BatchSettings, overwrite: bool
     if differing:
         name = differing[0]
         raise BatchError(
-            f"{output_folder} was made with {name} = {before[name]}; {now[name]} came; "
+            f"{output_folder} was made with {name} = {before[name]}; got {now[name]}; "
             "name another output folder, or say --overwrite to mask everything anew"
         )
 
@@ -106,7 +106,7 @@ def _read_settings(path: Path, now: dict) -> dict:
         if isinstance(before, dict):
             before = {"detector": "hog", "min_score": MIN_SCORES["hog"], **before}
         if not isinstance(before, dict) or not now.keys() <= before.keys():
-            raise ValueError("something else came; name another output folder")
+            raise ValueError("got something else; name another output folder")
     except (OSError, ValueError) as error:
         raise BatchError(f"{path}: expected the settings of an earlier run: {error}") from None
     return before

@@ -51,7 +51,7 @@ def paint_texture(
         ValueError: an unknown style.
     """
     if style not in STYLES:
-        raise ValueError(f"expected a style of {', '.join(STYLES)}; {style!r} came")
+        raise ValueError(f"expected a style of {', '.join(STYLES)}; got {style!r}")
     mask = outline_mask(outline, picture.shape)
     painted = picture.copy()
     if style != "flat":

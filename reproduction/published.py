@@ -76,7 +76,7 @@ def _lines(path: Path, expected_lines: int | None) -> list[str]:
     if expected_lines is not None and len(lines) != expected_lines:
         change = "shortened" if len(lines) < expected_lines else "lengthened"
         raise PublishedFileError(
-            f"{path}: {expected_lines} lines expected, {len(lines)} came; the file was {change}"
+            f"{path}: {expected_lines} lines expected, got {len(lines)}; the file was {change}"
         )
     if not lines:
         raise PublishedFileError(f"{path}: the file is empty; one entry per line expected")
@@ -105,7 +105,7 @@ def read_scores(path: Path, expected_lines: int | None = None) -> np.ndarray:
             score = math.nan
         if not math.isfinite(score):
             raise PublishedFileError(
-                f"{path}, line {number}: one finite number expected, {line[:80]!r} came"
+                f"{path}, line {number}: one finite number expected, got {line[:80]!r}"
             )
         scores.append(score)
     return np.array(scores)
@@ -134,7 +134,7 @@ def read_pairs(path: Path, labelled: bool, separator: str = " ") -> dict[Pair, i
         if len(fields) != 4 + labelled or not all(flag in ("0", "1") for flag in flags):
             raise PublishedFileError(
                 f"{path}, line {number}: {wanted} expected, separated by {separator!r}, flags 0 or"
-                f" 1; {line[:120]!r} came"
+                f" 1; got {line[:120]!r}"
             )
         pair = Pair(*fields[:4])
         if pair in pairs:
@@ -206,7 +206,7 @@ def read_predictions(
     header = [field.strip() for field in lines[0].split(",")]
     if header != ["Name", "Label", "Predicted"]:
         raise PublishedFileError(
-            f"{path}, line 1: the header 'Name, Label, Predicted' expected, {lines[0][:80]!r} came"
+            f"{path}, line 1: the header 'Name, Label, Predicted' expected, got {lines[0][:80]!r}"
         )
     predictions: dict[str, Prediction] = {}
     for number, row in enumerate(csv.reader(lines[1:]), start=2):
@@ -215,13 +215,13 @@ def read_predictions(
         if not valid or not all(int(f) < classes for f in fields[1:]):
             raise PublishedFileError(
                 f"{path}, line {number}: a name and two class indices below {classes} expected, "
-                f"{lines[number - 1][:80]!r} came"
+                f"got {lines[number - 1][:80]!r}"
             )
         if fields[0] in predictions:
             raise PublishedFileError(f"{path}, line {number}: {fields[0]} was predicted before")
         predictions[fields[0]] = Prediction(fields[0], int(fields[1]), int(fields[2]))
     if not predictions:
-        raise PublishedFileError(f"{path}: predictions expected below the header, none came")
+        raise PublishedFileError(f"{path}: predictions expected below the header, got none")
     return list(predictions.values())
 
 
@@ -244,7 +244,7 @@ def read_line_counts(path: Path) -> dict[str, int]:
         if not row["file"] or not (row["lines"] or "").isdecimal():
             raise PublishedFileError(
                 f"{path}, line {number}: a file and its number of lines expected, "
-                f"{','.join(str(value) for value in row.values())[:80]!r} came"
+                f"got {','.join(str(value) for value in row.values())[:80]!r}"
             )
     return {row["file"]: int(row["lines"]) for row in rows}
 

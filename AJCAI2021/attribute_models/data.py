@@ -58,7 +58,7 @@ def read_training_data(settings: TrainingSettings, options: RunOptions) -> Train
     if len(rows["training"]) < settings.batch_size:
         raise UserError(
             f"expected at least one batch of {settings.batch_size} training pictures; "
-            f"{len(rows['training'])} came; give a smaller --batch_size"
+            f"got {len(rows['training'])}; give a smaller --batch_size"
         )
     alignment = settings.alignment or "found"
     pictures = {

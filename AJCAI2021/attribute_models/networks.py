@@ -63,7 +63,7 @@ def build_network(
     elif backbone == "resnet50":
         picture, x = _resnet50_features(size, init)
     else:
-        raise ValueError(f"expected a backbone of {', '.join(BACKBONES)}; {backbone!r} came")
+        raise ValueError(f"expected a backbone of {', '.join(BACKBONES)}; got {backbone!r}")
     x = layers.Dropout(dropout, name="fc_dropout")(x)
     normal = keras.initializers.RandomNormal(0.0, 0.01)
     x = layers.Dense(outputs, kernel_initializer=normal, name="fc")(x)
@@ -74,14 +74,14 @@ def build_network(
 
 def _dlib_features(size: int, init: str | Path):
     if size != CHIP_SHAPE[0]:
-        raise UserError(f"the dlib backbone takes pictures of {CHIP_SHAPE[0]}; {size} came")
+        raise UserError(f"the dlib backbone takes pictures of {CHIP_SHAPE[0]}; got {size}")
     base = dlib_network(init)
     return base.input, base.get_layer("embedding_pool").output
 
 
 def _resnet50_features(size: int, init: str | Path):
     if size < 32:
-        raise UserError(f"the resnet50 backbone takes pictures of 32 or more; {size} came")
+        raise UserError(f"the resnet50 backbone takes pictures of 32 or more; got {size}")
     picture = layers.Input((size, size, 3), name="picture")
     scale = [1 / (255 * deviation) for deviation in _IMAGENET_STD]
     offset = [-m / d for m, d in zip(_IMAGENET_MEAN, _IMAGENET_STD, strict=True)]

@@ -234,13 +234,13 @@ def _contradiction(arguments: argparse.Namespace) -> str | None:
             not dlib and arguments.alignment
         ),
         "--frozen is for the dlib backbone": not dlib and arguments.frozen,
-        f"expected 0 to 15 --frozen stages; {arguments.frozen} came": (
+        f"expected 0 to 15 --frozen stages; got {arguments.frozen}": (
             not 0 <= arguments.frozen <= 15
         ),
         "--views needs --frozen stages, and transforms none or simple": (
             views and not _can_cache_activations(arguments)
         ),
-        f"expected 0 or more --views; {views} came": views < 0,
+        f"expected 0 or more --views; got {views}": views < 0,
         "--transforms none has one view, the picture itself": (
             arguments.transforms == "none" and views > 1
         ),

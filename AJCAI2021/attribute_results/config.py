@@ -118,7 +118,7 @@ def _read_entry(name: str, entry: object, dataset: object, path: Path) -> ModelE
     if entry.get("accuracy") != measure:
         raise ConfigError(
             f"{place}: expected accuracy {measure!r} for {attribute}; "
-            f"{entry.get('accuracy', 'nothing')!r} came"
+            f"got {entry.get('accuracy', 'nothing')!r}"
         )
     if ("predictions" in entry) == ("model_path" in entry):
         raise ConfigError(f"{place}: expected either model_path or predictions")
@@ -136,8 +136,8 @@ def _check_values(entry: dict, place: str) -> None:
         if key not in _KEYS:
             raise ConfigError(f"{place}: {key!r} is unknown; expected {', '.join(_KEYS)}")
         if not isinstance(value, str) or not value:
-            raise ConfigError(f"{place}: expected text for {key}; {value!r} came")
+            raise ConfigError(f"{place}: expected text for {key}; got {value!r}")
         if key in _CHOICES and value not in _CHOICES[key]:
             raise ConfigError(
-                f"{place}: expected one of {', '.join(_CHOICES[key])} for {key}; {value!r} came"
+                f"{place}: expected one of {', '.join(_CHOICES[key])} for {key}; got {value!r}"
             )

@@ -118,8 +118,8 @@ def find_test_pictures(entry: ModelEntry) -> tuple[list[SplitRow], list[FacePict
         )
     if entry.backbone == "dlib" and entry.alignment == "A":
         raise ConfigError(
-            f"{entry.name}: expected a split.csv for alignment A, which needs landmarks; the "
-            f"folder {place} came"
+            f"{entry.name}: expected a split.csv for alignment A, which needs landmarks; "
+            f"got folder {place}"
         )
     rows, pictures = [], []
     for found in walk(place):

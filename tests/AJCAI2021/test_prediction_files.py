@@ -48,9 +48,9 @@ def test_published_files_are_read_too(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "an empty file came"),
+        ("", "got an empty file"),
         ("name,true\n", "expected the header name,true,predicted,score_male,score_female"),
-        ("name,true,predicted\n", "none came"),
+        ("name,true,predicted\n", "got none"),
         ("name,true,predicted\na,0,2\n", "line 2: expected a name, two class indices below 2"),
         ("name,true,predicted\na,0,0.5\n", "line 2"),
         ("name,true,predicted\na,0\n", "line 2"),

@@ -95,7 +95,7 @@ def test_script_prints_and_writes_both_tables(toy, capsys):
         (lambda path: path.unlink(), "sex_best.csv: no such file"),
         (lambda path: path.write_text(path.read_text()[:-8]), "line 9: a name and two class"),
         (lambda path: path.write_text(path.read_text().replace("1,1", "1,2")), "below 2 expected"),
-        (lambda path: path.write_text("Name, Label, Predicted\n"), "9 lines expected, 1 came"),
+        (lambda path: path.write_text("Name, Label, Predicted\n"), "9 lines expected, got 1"),
     ],
 )
 def test_unusable_predictions_fail_and_are_named(toy, capsys, change, message):

@@ -88,11 +88,11 @@ def test_a_name_without_a_field_is_not_guessed():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "an empty file came"),
+        ("", "got an empty file"),
         ("name,subset\n", "expected the columns picture, subset"),
         ("a.jpg,training,x,0,0\n", "line 2: expected whole numbers"),
         ("a.jpg,training,1,2,0\n", "sex 0-1"),
-        ("a.jpg,tested,1,0,0\n", "'tested' came"),
+        ("a.jpg,tested,1,0,0\n", "got 'tested'"),
         ("../a.jpg,training,1,0,0\n", "without folders"),
         ("a.jpg,training,1,0,0\na.jpg,testing,1,0,0\n", "line 3: a.jpg came before"),
         ("a.jpg,training,1,0,0\n", "pictures for validation"),

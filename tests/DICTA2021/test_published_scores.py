@@ -123,5 +123,5 @@ def test_deleted_and_shortened_score_files_are_refused_by_name(copy, capsys):
     assert run(copy) == 1
     captured = capsys.readouterr()
     assert "CP2/score_lfw.txt: no such file" in captured.err
-    assert "CP1/score_georgia_tech.txt: 1001 lines expected, 900 came" in captured.err
+    assert "CP1/score_georgia_tech.txt: 1001 lines expected, got 900" in captured.err
     assert "40 OK, 2 FAIL, 7 NO EVIDENCE" in captured.out

@@ -71,8 +71,8 @@ def edit(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda lines: lines.pop(), "24 lines expected, 23 came; the file was shortened"),
-        (lambda lines: lines.append("0.5"), "24 lines expected, 25 came; the file was lengthened"),
+        (lambda lines: lines.pop(), "24 lines expected, got 23; the file was shortened"),
+        (lambda lines: lines.append("0.5"), "24 lines expected, got 25; the file was lengthened"),
         (lambda lines: lines.__setitem__(4, "nan"), "line 5: one finite number expected"),
         (lambda lines: lines.__setitem__(0, "high"), "line 1: one finite number expected"),
     ],

@@ -64,4 +64,4 @@ def test_too_few_pictures_are_refused_in_one_line(benchmark, folder, tmp_path, c
     assert "names 6 distinct pictures" in error and error.count("\n") == 1
     (tmp_path / "list").write_text("one\n")
     assert benchmark.main(arguments) == 2
-    assert "line 1: expected two pictures; 'one' came" in capsys.readouterr().err
+    assert "line 1: expected two pictures; got 'one'" in capsys.readouterr().err

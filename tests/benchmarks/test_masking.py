@@ -8,7 +8,7 @@ from benchmarks import masking
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--folder", "faces", "--repeats", "0"], "expected a whole number above 0; '0' came"),
+        (["--folder", "faces", "--repeats", "0"], "expected a whole number above 0; got '0'"),
         ([], "--folder is needed"),
     ],
 )

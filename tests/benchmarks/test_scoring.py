@@ -30,11 +30,11 @@ def test_benchmark_writes_its_results(tmp_path, capsys):
     [
         (
             ["--sizes", "1"],
-            "argument --sizes: expected at least 2 scores, as 1000 or 1e7; '1' came",
+            "argument --sizes: expected at least 2 scores, as 1000 or 1e7; got '1'",
         ),
-        (["--sizes", "abc"], "'abc' came"),
-        (["--sizes", "inf"], "'inf' came"),
-        (["--repeats", "0"], "expected a whole number above 0; '0' came"),
+        (["--sizes", "abc"], "got 'abc'"),
+        (["--sizes", "inf"], "got 'inf'"),
+        (["--repeats", "0"], "expected a whole number above 0; got '0'"),
         (["--seed", "-1"], "expected a whole number from 0"),
     ],
 )

@@ -187,8 +187,8 @@ def test_published_files(run, site, sources, tmp_path):
         (["--datasets", "lfw"], "--datasets needs --base_folder"),
         (["--datasets", "lwf", "--base_folder", "d"], "'lwf'"),
         (["--published", "weights"], "'weights'"),
-        (["--list", "--retries", "0"], "'0' came"),
-        (["--list", "--wait", "soon"], "'soon' came"),
+        (["--list", "--retries", "0"], "got '0'"),
+        (["--list", "--wait", "soon"], "got 'soon'"),
         (["--published", "scores", "--check"], "--check needs --datasets"),
     ],
 )

@@ -255,7 +255,7 @@ def test_other_settings_are_refused_unless_everything_is_redone(faces_folder, tm
     run(faces_folder, out, cache)
     before = contents(out)
     other = BatchSettings(MaskSettings(mask="d"))
-    with pytest.raises(BatchError, match="mask = a; d came; .*--overwrite"):
+    with pytest.raises(BatchError, match="mask = a; got d; .*--overwrite"):
         run(faces_folder, out, cache, other)
     assert contents(out) == before
     run(faces_folder, out, cache, other, overwrite=True)
@@ -304,7 +304,7 @@ def test_the_published_detector_has_a_folder_and_rows_of_its_own(faces_folder, t
             assert len(row["points"].split()) == 10 and float(row["score"]) > 0
     described = json.loads((out / "settings.json").read_text())
     assert described["detector"] == "hog" and described["upsample"] == [1]
-    with pytest.raises(BatchError, match="was made with detector = hog; yunet came; .*--overwrite"):
+    with pytest.raises(BatchError, match="was made with detector = hog; got yunet; .*--overwrite"):
         run(faces_folder, out, cache)
     rows = run(faces_folder, tmp_path / "other", cache)
     assert {row["detector"] for row in rows if row["status"] == "masked"} == {"yunet"}
@@ -330,7 +330,7 @@ def test_a_folder_of_the_first_version_goes_on_with_hog(faces_folder, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.jpg")} == times
     for was, row in zip(before, after, strict=True):
         assert row["landmarks"] == was["landmarks"] and row["score"] == row["points"] == ""
-    with pytest.raises(BatchError, match="was made with detector = hog; yunet came"):
+    with pytest.raises(BatchError, match="was made with detector = hog; got yunet"):
         run(faces_folder, out, cache)
 
 

@@ -64,7 +64,7 @@ def test_celeba_malformed_and_missing_list(tmp_path):
     with pytest.raises(DatasetError, match="identity_CelebA.txt"):
         read_dataset(tmp_path, "celeba", 0)
     (tmp_path / "celeba" / "identity_CelebA.txt").write_text("000001.jpg 2880\n000002.jpg\n")
-    with pytest.raises(DatasetError, match=r"line 2: expected 'NNNNNN.jpg ID'; '000002.jpg' came"):
+    with pytest.raises(DatasetError, match=r"line 2: expected 'NNNNNN.jpg ID'; got '000002.jpg'"):
         read_dataset(tmp_path, "celeba", 0)
 
 

@@ -295,9 +295,9 @@ def test_the_same_arguments_write_the_same_bytes(tmp_path, drawn):
     ("changed", "said"),
     [
         ({"datasets": ["lfw", "casia"]}, "unknown dataset 'casia'"),
-        ({"identities": 0}, "identities: expected 1 or more, 0 came"),
-        ({"pictures": 0}, "pictures: expected 1 or more, 0 came"),
-        ({"seed": -1}, "seed: expected 0 or more, -1 came"),
+        ({"identities": 0}, "identities: expected 1 or more, got 0"),
+        ({"pictures": 0}, "pictures: expected 1 or more, got 0"),
+        ({"seed": -1}, "seed: expected 0 or more, got -1"),
     ],
 )
 def test_wrong_arguments_are_named_and_nothing_is_written(tmp_path, changed, said):

@@ -46,7 +46,7 @@ def middle(box) -> tuple[float, float]:
 
 
 def test_an_unknown_detector_is_refused(face):
-    with pytest.raises(ValueError, match="yunet, hog; 'cascade' came"):
+    with pytest.raises(ValueError, match="yunet, hog; got 'cascade'"):
         detect(face, Detector("cascade"))
 
 

@@ -20,7 +20,7 @@ def raise_(error):
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (UserError("expected this; that came"), 2, "error: expected this; that came"),
+        (UserError("expected this; got that"), 2, "error: expected this; got that"),
         (KeyboardInterrupt(), INTERRUPTED, "the same command goes on"),
         (OSError(28, "No space left on device", "out.csv"), 1, "error: out.csv: No space left"),
     ],

@@ -54,7 +54,7 @@ def test_refuses_what_is_no_landmarks(bad):
 
 
 def test_refuses_unknown_type(upright_landmarks):
-    with pytest.raises(ValueError, match="'g' came"):
+    with pytest.raises(ValueError, match="got 'g'"):
         mask_outline(upright_landmarks, "g")
 
 

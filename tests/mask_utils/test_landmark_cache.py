@@ -155,9 +155,9 @@ def test_manifest_like_file(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "an empty file came"),
+        ("", "got an empty file"),
         ("a,b\n1,2\n", "expected the columns picture"),
-        ("picture,landmarks\nx.jpg,1 2 3\n", "line 2: expected 136 numbers.*3 came"),
+        ("picture,landmarks\nx.jpg,1 2 3\n", "line 2: expected 136 numbers.*got 3"),
         (f"picture,landmarks\nx.jpg,{'1 ' * 135}nan\n", "line 2: expected finite"),
         (f"picture,landmarks\nx.jpg,{'1 ' * 135}one\n", "line 2"),
         (f"picture,box,landmarks\nx.jpg,1 2,{'1 ' * 136}\n", "line 2: expected a box"),

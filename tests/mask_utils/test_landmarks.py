@@ -30,7 +30,7 @@ def test_choices(choice, expected):
 
 def test_no_face_and_unknown_choice():
     assert choose_faces((), "largest", (9, 9, 3)) == ()
-    with pytest.raises(ValueError, match="'biggest' came"):
+    with pytest.raises(ValueError, match="got 'biggest'"):
         choose_faces((SMALL,), "biggest", (9, 9, 3))
 
 

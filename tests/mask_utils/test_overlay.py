@@ -49,5 +49,5 @@ def test_colors(text, rgb):
 
 
 def test_unknown_color():
-    with pytest.raises(ValueError, match="'whitish' came"):
+    with pytest.raises(ValueError, match="got 'whitish'"):
         parse_color("whitish")

@@ -88,5 +88,5 @@ def test_large_photographs_take_the_coarse_warp(upright_landmarks):
 
 
 def test_unknown_style(grey_picture, upright_landmarks):
-    with pytest.raises(ValueError, match="'lace' came"):
+    with pytest.raises(ValueError, match="got 'lace'"):
         paint(grey_picture, upright_landmarks, style="lace")

@@ -31,14 +31,14 @@ def test_scores_are_read_in_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "lines", "message"),
     [
-        ("0.5\nnan\n", None, r"file\.txt, line 2: one finite number expected, 'nan' came"),
+        ("0.5\nnan\n", None, r"file\.txt, line 2: one finite number expected, got 'nan'"),
         ("inf\n", None, "line 1: one finite number expected"),
-        ("0.5\n\n0.5\n", None, "line 2: one finite number expected, '' came"),
+        ("0.5\n\n0.5\n", None, "line 2: one finite number expected, got ''"),
         ("0.5 0.4\n", None, "line 1"),
         ("0.5,\n", None, "line 1"),
         ("", None, "the file is empty"),
-        ("0.5\n0.5\n", 3, "3 lines expected, 2 came; the file was shortened"),
-        ("0.5\n0.5\n", 1, "1 lines expected, 2 came; the file was lengthened"),
+        ("0.5\n0.5\n", 3, "3 lines expected, got 2; the file was shortened"),
+        ("0.5\n0.5\n", 1, "1 lines expected, got 2; the file was lengthened"),
     ],
 )
 def test_malformed_score_files_are_refused(tmp_path, text, lines, message):
