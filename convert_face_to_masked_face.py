@@ -1,7 +1,7 @@
 """Mask the face on one picture.
 
-DICTA2021's first step on a single file. The input is never changed; the output's format is told by
-its name. Takes under two seconds from the shell, most of it for loading the landmark model.
+DICTA2021's first step on a single file. The input is never changed; the ending of the output's name
+decides its format. Takes under two seconds, most of it to load the landmark model.
 """
 
 import argparse

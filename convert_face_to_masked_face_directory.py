@@ -1,7 +1,7 @@
 """Mask every picture below a folder, and keep the tree of its folders.
 
 DICTA2021's first step on pictures of your own. name.jpg becomes masked_name.jpg in the same place
-below the output folder, beside manifest.csv with a row for every file. A second run goes on where
+below the output folder, beside manifest.csv with a row for every file. A second run continues where
 the first stopped. benchmarks/masking.py measures the speed.
 """
 

@@ -3,7 +3,7 @@
 DICTA2021 and AJCAI2021, the papers' synthetic datasets and the table that counts them. Every
 dataset found in the base folder is taken (celeba, fei_face_frontal, fei_face_original,
 georgia_tech, sof_original, youtube_faces, lfw, UTKFace); docs/datasets.md has their folder layouts.
-A second run goes on where the first stopped. benchmarks/masking.py measures the speed.
+A second run continues where the first stopped. benchmarks/masking.py measures the speed.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""Parsers and types of command-line arguments, for argparse; they import nothing heavy."""
+"""Types of command-line arguments, for argparse; nothing heavy is imported."""
 
 import argparse
 
 LARGEST_SEED = 2**32 - 1
-"""The largest that NumPy and every backend of Keras take."""
+"""The largest seed that NumPy and every backend of Keras accept."""
 
 
 def positive(text: str) -> int:

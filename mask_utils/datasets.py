@@ -1,4 +1,4 @@
-"""One declarative adapter for the folder layout of each dataset, and the walk through a folder."""
+"""The folder layout of each dataset, and the pictures below a folder."""
 
 import os
 import re
@@ -16,11 +16,11 @@ VIDEO_FRAMES_MASKED = 6
 class Source(NamedTuple):
     """A picture to mask, or one that will not be masked and why.
 
-    relative: its path below the source folder, forward slashes; the key of everything.
+    relative: its path below the source folder, with forward slashes; it identifies the picture.
     dataset, identity: what it belongs to ("" where that has no meaning).
     copy: where, below the output folder, the unchanged picture is copied to ("": nowhere).
     output: where, below the output folder, the masked picture goes.
-    status, detail: set where it is known from the name alone that it gets no mask.
+    status, detail: set where the name alone shows that it gets no mask.
     """
 
     relative: str
@@ -33,7 +33,7 @@ class Source(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Pictures looked at in order until enough are masked: the sampled frames of a video."""
+    """Pictures to try in order until enough are masked: the sampled frames of a video."""
 
     sources: tuple[Source, ...]
     enough: int = 1
@@ -54,7 +54,7 @@ class Layout(NamedTuple):
     pictures: folder of the pictures below the dataset's folder ("": the folder itself).
     name: pattern of a picture's path below that; group identity, where the name tells it, and
         groups video and frame where pictures are frames.
-    described: the pattern for people.
+    described: the pattern in words.
     title, paper, published: the row of the papers' dataset tables.
     """
 
@@ -144,7 +144,7 @@ _CELEBA_IDENTITIES = "identity_CelebA.txt"
 
 
 class DatasetError(UserError):
-    """A dataset's folder or list is not as its layout says; the message is one line."""
+    """A dataset's folder or list does not match its layout; the message is one line."""
 
 
 def parse_utkface_name(name: str) -> tuple[int, int, int] | None:
@@ -161,14 +161,14 @@ def parse_utkface_name(name: str) -> tuple[int, int, int] | None:
 
 
 def walk(folder: Path, left_out: Path | None = None) -> Iterator[Source]:
-    """Yield everything below a folder that is not itself a folder, in the order of the names.
+    """Yield every file below a folder, in the order of the names.
 
-    Links to folders are not followed, so that loops end. What is no picture by its name, and
-    folders that cannot be opened, come with a status.
+    Links to folders are not followed, since they may form loops. Files that are not named as
+    pictures, and folders that cannot be opened, come with a status.
 
     Args:
         folder: where to look.
-        left_out: a folder, perhaps below the first, that is passed over (the output).
+        left_out: a folder that is skipped (the output), where it lies below the first.
     """
 
     def below(current: Path, prefix: str) -> Iterator[Source]:
@@ -320,11 +320,11 @@ def read_celeba_identities(folder: Path) -> dict[str, str]:
 
 
 def read_folder(folder: Path, left_out: Path) -> list[Group]:
-    """List every file below any folder; a masked picture keeps its place and becomes masked_<name>.
+    """List every file below a folder; masked pictures keep their place and become masked_<name>.
 
     Args:
         folder: where the pictures lie.
-        left_out: the output folder, passed over where it lies below the first.
+        left_out: the output folder, skipped where it lies below the first.
     """
     groups = []
     for source in walk(folder, left_out):

@@ -1,7 +1,7 @@
 """Write drawn faces in the layout of every dataset.
 
-Drawn faces stand in where no dataset was downloaded: in the tests and in `make demo`. A figure
-measured on drawn faces shows that the code runs. It is no result. 620 faces take ten seconds.
+Drawn faces stand in for datasets in the tests and in `make demo`. A figure measured on them shows
+that the code runs; it is not a result. 620 faces take ten seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from mask_utils.images import write_picture
 _MASK_COLOURS = ((232, 236, 238), (150, 190, 214), (60, 64, 70), (214, 224, 228))
 _ADULT = 18
 # FEI's poses go from profile (01) through nearly frontal (05, 06) to profile (10); 11 is frontal,
-# 12 smiles, 13 and 14 are lit less. Poses 04 and 07 are drawn too, as pictures to leave out.
+# 12 smiles, 13 and 14 are darker. Poses 04 and 07 are drawn too, as pictures to leave out.
 _FEI_POSES = {
     "04": {"yaw": -0.55},
     "05": {"yaw": -0.2},
@@ -51,7 +51,7 @@ class _Task(NamedTuple):
     picture: int
     width: int = 250
     height: int = 250
-    changes: dict = {}  # fields of the scene that are not left to chance
+    changes: dict = {}  # fields of the scene that are not random
 
 
 def _drawn_name(number: int) -> str:
@@ -105,7 +105,7 @@ def _youtube_faces(people: list[DrawnPerson], pictures: int, seed: int) -> Itera
 
 
 def _lfw(people: list[DrawnPerson], pictures: int, seed: int) -> Iterator[_Task]:
-    # Most people of LFW have one picture; here it is the last of every four, and of the rest.
+    # Most people of LFW have a single picture; here every fourth person has.
     for number, person in enumerate(people, 1):
         single = number % 4 == 0
         for picture in range(1 if single else pictures):
@@ -114,7 +114,7 @@ def _lfw(people: list[DrawnPerson], pictures: int, seed: int) -> Iterator[_Task]
 
 
 def _utkface(people: list[DrawnPerson], pictures: int, seed: int) -> Iterator[_Task]:
-    # No identities: every picture is of somebody else.
+    # No identities: every picture shows another person.
     for number, person in enumerate(people):
         time = 20170101000000000 + number
         name = f"{person.age}_{person.sex}_{person.race}_{time}.jpg.chip.jpg"
@@ -155,7 +155,7 @@ _LAYOUTS: dict[str, Callable[[list[DrawnPerson], int, int], Iterator[_Task]]] = 
 
 DATASETS = tuple(_LAYOUTS)
 
-# People of one dataset are in no other, so that a network never meets a test's people in training.
+# No person is in two datasets, so that no network is tested on people that it was trained on.
 _PEOPLE_APART = 1_000_000
 
 
@@ -172,21 +172,21 @@ def write_drawn_datasets(
 ) -> None:
     """Write drawn faces in the layouts of datasets: <base_folder>/<dataset>/….
 
-    Nobody is in two datasets. People are adults of 18 to 90 years, in UTKFace of 1 to 90.
+    No person is in two datasets. People are 18 to 90 years old, in UTKFace 1 to 90.
 
     Args:
-        base_folder: made where it is missing.
+        base_folder: created if missing.
         datasets: names out of DATASETS; None for all.
         identities: people in each dataset.
-        pictures: unmasked pictures of each person. Where the layout fixes the number (fei_face_*,
-            in_house_dataset) it is that; youtube_faces has two videos of so many frames; some
-            people of lfw have a single one; UTKFace has identities × pictures people with one
-            picture each; rmfrd has half as many masked pictures besides.
+        pictures: unmasked pictures of each person. Some layouts fix the number (fei_face_*,
+            in_house_dataset); youtube_faces has two videos of as many frames; some people of
+            lfw have a single picture; UTKFace has identities × pictures people with one picture
+            each; rmfrd has half as many masked pictures as well.
         seed: 0 or more; the same arguments write the same pictures.
 
     Raises:
         DrawnDatasetError: an unknown dataset, a number out of range, or a dataset's folder that is
-            there and not empty; nothing was written then.
+            not empty; then nothing is written.
     """
     names = DATASETS if datasets is None else tuple(dict.fromkeys(datasets))
     base_folder = Path(base_folder)

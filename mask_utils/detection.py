@@ -84,9 +84,9 @@ _of_thread = threading.local()
 
 
 def _hog():
-    """dlib's detector, one a thread: it works on buffers of its own."""
+    """dlib's detector, one per thread: it works on its own buffers."""
     if not hasattr(_of_thread, "hog"):
-        import dlib  # only where it must search: other runs start faster
+        import dlib  # slow to import, and runs on cached landmarks do not need it
 
         _of_thread.hog = dlib.get_frontal_face_detector()
     return _of_thread.hog
@@ -146,7 +146,7 @@ def _yunet_bytes() -> np.ndarray:
 
 
 def _yunet():
-    """YuNet, one a thread: a search sets its size."""
+    """YuNet, one per thread: a search sets its input size."""
     if not hasattr(_of_thread, "yunet"):
         nothing = np.zeros(0, np.uint8)
         _of_thread.yunet = cv2.FaceDetectorYN.create(
@@ -156,13 +156,13 @@ def _yunet():
 
 
 def _look(picture: np.ndarray, longest: int, least: float) -> _Rows:
-    """Candidates of a least score on a copy of a longest side, in pixels of the picture."""
+    """Candidates of at least a score on a copy of a longest side, in pixels of the picture."""
     height, width = picture.shape[:2]
     scale = longest / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     copy = np.ascontiguousarray(picture)
     if size != (width, height):
-        # Averaging over areas is slow; from a half on less would lose pixels.
+        # Averaging over areas is slow, but below half size linear interpolation skips pixels.
         how = cv2.INTER_AREA if scale < 0.5 else cv2.INTER_LINEAR
         copy = cv2.resize(copy, size, interpolation=how)
     rows = _look_in_tiles(cv2.cvtColor(copy, cv2.COLOR_RGB2BGR), least)
@@ -196,7 +196,7 @@ def _tile_starts(length: int) -> list[int]:
 def _is_cut(
     boxes: np.ndarray, part: tuple[int, ...], start: tuple[int, int], whole: tuple[int, int]
 ) -> np.ndarray:
-    """Whether boxes reach a border of their part that is none of the picture's."""
+    """Whether boxes reach a border of their part that is not a border of the picture."""
     height, width = part[:2]
     (left, top), (full_width, full_height) = start, whole
     return (
@@ -223,7 +223,7 @@ def _run_yunet(picture: np.ndarray, least: float) -> _Rows:
 
 
 def _is_in_picture(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Whether a good part of each box lies in the picture: narrow strips yield absurd ones."""
+    """Whether a good part of each box lies in the picture: narrow strips give absurd boxes."""
     low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
     limits = np.array([width, height])
     seen = np.clip(np.minimum(high, limits) - np.maximum(low, 0), 0, None).prod(axis=1)
@@ -233,14 +233,14 @@ def _is_in_picture(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def _has_contrast(picture: np.ndarray, box: np.ndarray) -> bool:
-    """Whether anything is to be seen in a box: a strip of one colour yields faces now and then."""
+    """Whether a box shows more than one colour: YuNet finds faces on some plain strips."""
     left, top, right, bottom = np.rint([*box[:2], *(box[:2] + box[2:])]).astype(int)
     part = picture[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
     return bool(part.size) and float(part.std()) > 2
 
 
 def _without_doubles(parts: list[_Rows]) -> _Rows:
-    """Join candidates of overlapping parts; of one face's the most certain stays."""
+    """Join candidates of overlapping parts and keep the most certain of each face."""
     rows = _Rows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     if not len(rows.scores):
         return rows
@@ -249,9 +249,9 @@ def _without_doubles(parts: list[_Rows]) -> _Rows:
 
 
 def _with_new(rows: _Rows, finer: _Rows) -> _Rows:
-    """Add the candidates of a finer copy that lie on no face known already.
+    """Add those candidates of a finer copy that do not lie on a known face.
 
-    Those known keep their place, so that a finer look changes nothing but what it adds.
+    The known faces stay as they are.
     """
     known, boxes = rows.boxes[None], finer.boxes[:, None]
     low = np.maximum(known[..., :2], boxes[..., :2])
@@ -270,7 +270,7 @@ def yunet_candidates(
 
     Args:
         picture: uint8 (height, width, 3), RGB, 0-255.
-        least: score.
+        least: the least score.
 
     Returns:
         Boxes (n, 4), x, y, width and height; points (n, 5, 2), see FoundFace; scores (n,); in
@@ -287,7 +287,7 @@ def detect_in_one_pass(
 
 
 def _search(picture: np.ndarray, detector: Detector) -> Found:
-    """Look at a small copy, at larger ones where that leaves doubts, and at turned ones."""
+    """Search a small copy, larger ones where that leaves doubts, and turned ones."""
     least = detector.min_score
     small = _look_at_small(picture, least)
     if small.surest < _SURE:
@@ -308,7 +308,7 @@ def _look_at_small(picture: np.ndarray, least: float) -> _Rows:
 
 
 def _search_upright(picture: np.ndarray, small: _Rows, detector: Detector) -> tuple[_Rows, int]:
-    """Look at larger copies as far as needed; returns faces and the longest side of the last copy.
+    """Search larger copies as far as needed; return faces and the longest side of the last copy.
 
     small: of _look_at_small.
     """
@@ -325,9 +325,9 @@ def _search_upright(picture: np.ndarray, small: _Rows, detector: Detector) -> tu
 
 
 def _quarters_to_upright(picture: np.ndarray, longest: int, surest: float) -> int:
-    """How many quarter turns show a face that is more certain than any of the picture as it is.
+    """How many quarter turns show a face that is more certain than any on the picture as it is.
 
-    YuNet takes many a sideways or upside-down face for an upright one, of a lower score.
+    YuNet finds many sideways and upside-down faces too, but with lower scores.
     """
     longest = min(max(picture.shape[:2]), longest)
     scores = {
@@ -365,10 +365,10 @@ def _larger_copies(longest: int) -> list[int]:
 
 
 def _is_clear(rows: _Rows, shape: tuple[int, ...], least: float) -> bool:
-    """Whether a larger copy can show no other largest or most central face.
+    """Whether a larger copy cannot change which face is the largest and the most central.
 
-    So it is where a face of a high score lies over the picture's centre, is a fifth of its longest
-    side or more, and no candidate, doubtful ones included, is half as large or more central.
+    That is so where a face of a high score covers the picture's centre and is at least a fifth of
+    its longest side, and no other candidate, however doubtful, is half as large or more central.
     """
     if not len(rows.scores):
         return False
@@ -414,8 +414,8 @@ HOG_BOX_MAP = np.array(
         (-0.1976, 0.1646, 0.0651),
     ]
 )
-"""From hog_box_features to x and y of the middle of HOG's box, from that of YuNet's, and its side,
-in units of sqrt(width * height): `python benchmarks/fit_face_maps.py --base_folder
+"""Maps hog_box_features to HOG's box: x and y of its middle from the middle of YuNet's box, and its
+side, in units of sqrt(width * height). Fitted by `python benchmarks/fit_face_maps.py --base_folder
 ../shared/datasets --limit 1000`, on 1,966 faces of UTKFace and CelebA."""
 
 

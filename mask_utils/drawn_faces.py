@@ -1,4 +1,4 @@
-"""Draw faces that belong to nobody.
+"""Draw faces of people who do not exist.
 
 Every drawn person has an identity (bones, features, skin, hair), an age, a sex and a race code of
 UTKFace; pose, light, expression and noise vary between the pictures of one identity. The cues of
@@ -101,7 +101,7 @@ class DrawnPerson(NamedTuple):
 def draw_person(seed: int, identity: int, youngest: int = 1) -> DrawnPerson:
     """Return the drawn identity of a number.
 
-    Ten identities that follow one another (0-9, 10-19, …) hold each sex of each race once.
+    Every ten identities (0-9, 10-19, …) hold each sex of each race once.
 
     Args:
         seed: of all drawn people, 0 or more.
@@ -326,8 +326,8 @@ def draw_face(
         picture: number of the picture, 0 or more; pose, light, expression and noise follow it.
         seed: of the pictures, 0 or more.
         size: side of the square picture in pixels.
-        age: years, where the person is to be drawn at another age than their own.
-        scene: what is not left to chance: yaw, roll, smile, exposure, mask (RGB), ...
+        age: in years, to draw the person at another age than their own.
+        scene: fields that are not to be random: yaw, roll, smile, exposure, mask (RGB), ...
 
     Returns:
         uint8 RGB (size, size, 3), 0-255; the same arguments give the same pixels.

@@ -1,4 +1,4 @@
-"""A sheet of pictures with what a detector found on them: boxes, five points, landmarks, scores."""
+"""A sheet of pictures with the faces found on them: boxes, five points, landmarks, scores."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,17 +9,17 @@ import numpy as np
 from mask_utils.detection import FoundFace
 from mask_utils.landmarks import Detection, Face
 
-# RGB, told apart by the colour-blind too (Okabe and Ito).
+# RGB; colour-blind people can tell them apart too (Okabe and Ito).
 _BOX, _LANDMARK, _PAPER, _INK = (0, 114, 178), (86, 180, 233), (255, 255, 255), (40, 40, 40)
 _POINTS = ((230, 159, 0), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167))
-"""Of right eye, left eye, nose tip, right and left mouth corner."""
+"""Colours of right eye, left eye, nose tip, right and left mouth corner."""
 
 _GAP = 6  # pixels between pictures
 _CAPTION = 22
 
 
 class Shown(NamedTuple):
-    """A picture of the sheet: uint8 (height, width, 3) RGB, what was found on it, its caption."""
+    """A picture of the sheet, uint8 (height, width, 3) RGB; what was found on it; its caption."""
 
     picture: np.ndarray
     detection: Detection
@@ -27,12 +27,12 @@ class Shown(NamedTuple):
 
 
 def draw_face(canvas: np.ndarray, face: Face | FoundFace, scale: float = 1.0) -> np.ndarray:
-    """Draw a face's box, points and, where it has them, landmarks, in place.
+    """Draw a face's box, five points and, if there are any, landmarks; in place.
 
     Args:
-        canvas: uint8 (height, width, 3), RGB: the picture, scaled.
+        canvas: uint8 (height, width, 3), RGB, 0-255: the picture, scaled.
         face: in pixels of the picture.
-        scale: pixels of the canvas a pixel of the picture.
+        scale: size of the canvas over size of the picture.
 
     Returns:
         The canvas.
@@ -53,8 +53,8 @@ def draw_found_faces(shown: Sequence[Shown], columns: int = 6, cell: int = 240) 
     """Return a sheet of pictures with their faces drawn, row by row.
 
     Args:
-        shown: what stands on it; under each picture its caption, how many faces were found, in
-            which pass, and the highest score.
+        shown: the pictures; under each stand its caption, the number of faces, the detector's
+            pass and the highest score.
         columns: pictures in a row.
         cell: side in pixels of the square that a picture is fitted into.
 

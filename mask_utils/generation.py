@@ -1,4 +1,4 @@
-"""A folder of pictures, or of whole datasets -> a folder of masked ones, and its summary."""
+"""A folder of pictures, or of datasets -> a folder of masked ones, and a summary."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from mask_utils.settings import BatchSettings
 
 
 class DatasetCounts(NamedTuple):
-    """Identities and pictures of a generated dataset, unmasked and masked, and pictures missed."""
+    """Identities and pictures of a generated dataset; not_masked: pictures that got no mask."""
 
     dataset: str
     identities: int
@@ -41,15 +41,15 @@ def generate_masked_datasets(
         base_folder: holds a folder for each dataset; see mask_utils.datasets.LAYOUTS.
         new_dataset_folder: <dataset>/<identity>/<file> and masked_<file>, manifest.csv,
             failures.csv, settings.json, summary.csv and summary.md come here.
-        datasets: names to mask, or None for all that are there.
+        datasets: names of those to mask, or None for all that exist.
         settings: what decides the pixels.
         cache_file: where landmarks are kept.
-        limit: at most so many pictures (videos) of each dataset.
-        dry_run: only say what would be done.
+        limit: mask at most this many pictures (videos) of each dataset.
+        dry_run: only print what would be done.
         run_options: jobs, backend, scheduler, overwrite; see mask_utils.batch.run_batch.
 
     Returns:
-        0; 1 where not one picture could be masked.
+        0, or 1 where no picture could be masked.
 
     Raises:
         BatchError, DatasetError and what run_batch raises.
@@ -92,19 +92,19 @@ def mask_folder(
     dry_run: bool = False,
     **run_options,
 ) -> int:
-    """Mask every picture below a folder into another, keep the tree, and print what came of it.
+    """Mask every picture below a folder into another folder, and print the counts.
 
     Args:
-        input_folder: where the pictures lie, at any depth.
-        output_folder: masked_<name> in the same place below, manifest.csv, failures.csv and
-            settings.json come here.
+        input_folder: holds the pictures, at any depth.
+        output_folder: for masked_<name>, in the same place of the same tree, and for
+            manifest.csv, failures.csv and settings.json.
         settings, cache_file, limit, dry_run, run_options: see generate_masked_datasets.
 
     Returns:
-        0; 1 where not one picture could be masked.
+        0, or 1 where no picture could be masked.
 
     Raises:
-        BatchError: the folder is missing or holds no file; and what run_batch raises.
+        BatchError: the folder is missing or holds no files; and what run_batch raises.
     """
     if not input_folder.is_dir():
         raise BatchError(f"expected a folder of pictures; {input_folder} is not there")
@@ -135,7 +135,7 @@ def _print_plan(groups, source_folder, output_folder, settings, run_options) -> 
 
 
 def find_datasets(base_folder: Path, wanted: Sequence[str] | None) -> list[str]:
-    """Return the datasets that are there, in the papers' order; those missing are printed.
+    """Return the datasets that exist, in the papers' order, and print which are missing.
 
     Raises:
         BatchError: the folder, or every wanted dataset, is missing.
@@ -159,7 +159,7 @@ def find_datasets(base_folder: Path, wanted: Sequence[str] | None) -> list[str]:
 
 
 def limit_groups(groups: Sequence[Group], limit: int | None) -> list[Group]:
-    """Return the first groups that hold a picture to mask, and none of the rest."""
+    """Return the first groups that hold a picture to mask; None: all groups."""
     if limit is None:
         return list(groups)
     return [group for group in groups if not group.sources[0].status][:limit]
@@ -191,7 +191,7 @@ def _describe(groups: Sequence[Group]) -> str:
 
 
 def count_rows(rows: Iterable[dict[str, str]]) -> list[DatasetCounts]:
-    """Count identities and pictures of each dataset from manifest rows, in the papers' order."""
+    """Count the identities and pictures of each dataset in manifest rows, in the papers' order."""
     images, masked = defaultdict(int), defaultdict(int)
     identities, masked_identities = defaultdict(set), defaultdict(set)
     missed = defaultdict(int)
@@ -246,7 +246,7 @@ def _summary_cells(counts: DatasetCounts) -> list[int | None]:
 
 
 def summary_markdown(counts: Iterable[DatasetCounts]) -> str:
-    """Return the papers' dataset table as Markdown: ours, and the published count in brackets."""
+    """Return the papers' dataset table as Markdown, with our counts and the published ones."""
     lines = [
         "| dataset | unmasked identities / images | masked identities / images "
         "| published, unmasked | published, masked |",

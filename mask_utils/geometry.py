@@ -1,4 +1,4 @@
-"""Pure geometry: 68 face landmarks -> the outline of a mask of type a to f.
+"""68 face landmarks -> the outline of a mask of type a to f.
 
 Landmarks are dlib's 68 points (iBUG 300-W order), 0-based; x to the right, y down, in pixels.
 """
@@ -36,16 +36,16 @@ def mask_outline(landmarks: np.ndarray, mask_type: str = "a") -> Polygon | Ellip
 
     Args:
         landmarks: (68, 2) points, x and y in pixels, finite.
-        mask_type: one of MASK_TYPES. a, c and e are polygons over the jaw that end at the
-            bridge of the nose, at its middle and below its tip; b, d and f are ellipses of the
-            same three heights.
+        mask_type: one of MASK_TYPES. a, c and e are polygons that follow the jaw and reach up to
+            the bridge, the middle and the bottom of the nose; b, d and f are ellipses of the same
+            three heights.
 
     Returns:
         Polygon of int32 points, or Ellipse.
 
     Raises:
-        ValueError: an unknown type, landmarks of another shape or not finite, or a face so
-            turned that the ellipse would be empty.
+        ValueError: an unknown type, landmarks of another shape or not finite, or a face turned
+            so far that the ellipse would be empty.
 
     Source: DICTA2021, the six synthetic mask types.
     """

@@ -1,4 +1,4 @@
-"""The only place that opens, decodes, encodes and writes picture files."""
+"""Picture files, opened, decoded, encoded and written here alone."""
 
 import contextlib
 import functools
@@ -27,7 +27,7 @@ from mask_utils.files import read_regular_file, write_file
 from mask_utils.picture_formats import PICTURE_FORMATS
 
 MAX_PIXELS = 100_000_000
-"""Larger pictures are refused before they are decoded (300 MB of memory each)."""
+"""Larger pictures are refused before they are decoded (they take 300 MB of memory)."""
 
 # Only decoders of plain raster formats: none of these starts another program. Pillow registers
 # the last three only when their modules are imported. An MPO file opens as JPEG.
@@ -52,7 +52,7 @@ _ENCODER_OPTIONS = {
     "HEIF": {"quality": 95},
 }
 _EXIF_ORIENTATION = 0x0112
-# Of JPEG: frames that libjpeg decodes; EXIF and colour transforms, which Pillow has to look at.
+# Markers of JPEG: frames that libjpeg decodes; EXIF and Adobe's colour transform, left to Pillow.
 _FRAMES, _TELLING_MARKERS = (0xC0, 0xC1, 0xC2), (0xE1, 0xEE)
 _LONGEST_JPEG = 65_500  # pixels a side
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
@@ -67,7 +67,7 @@ def read_file(path: Path) -> bytes:
     """Return the bytes of a regular file.
 
     Raises:
-        PictureError: nothing there, no permission, or not a regular file (a pipe would block).
+        PictureError: the file is missing, may not be read, or is not a regular file.
     """
     return read_stamped_file(path)[0]
 
@@ -83,13 +83,13 @@ def read_stamped_file(path: str | Path) -> tuple[bytes, os.stat_result]:
 
 
 def decode_picture(data: bytes) -> np.ndarray:
-    """Decode the bytes of a picture file as people see it.
+    """Decode a picture file as a viewer shows it.
 
-    EXIF rotation is applied, transparency is laid on white, 16-bit values are cut to 8, of an
-    animation the first frame is taken.
+    EXIF rotation is applied, transparency becomes white, 16-bit values are reduced to 8 bits, and
+    the first frame of an animation is taken.
 
     Args:
-        data: the whole file; the format is told by the content, not by the name.
+        data: the whole file; the content decides the format, not the name.
 
     Returns:
         uint8 array (height, width, 3), RGB, 0-255.
@@ -100,7 +100,7 @@ def decode_picture(data: bytes) -> np.ndarray:
     if not data:
         raise PictureError("expected a picture; the file is empty")
     if _is_plain_jpeg(data):
-        with contextlib.suppress(ValueError):  # of a damaged file Pillow says whether it is of use
+        with contextlib.suppress(ValueError):  # damaged: Pillow decides whether it can be used
             return simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -120,16 +120,16 @@ def decode_picture(data: bytes) -> np.ndarray:
             ) from None
         except Image.DecompressionBombError:
             raise PictureError(f"expected at most {MAX_PIXELS:,} pixels; got far more") from None
-        # A decoder fed with damaged bytes raises nearly anything: all of it means "damaged".
+        # Decoders raise nearly anything on damaged bytes.
         except Exception as error:
             cause = " ".join(str(error).split()) or type(error).__name__
             raise PictureError(f"the picture is damaged or cut short: {cause}") from None
 
 
 def _is_plain_jpeg(data: bytes) -> bool:
-    """Whether a file is a JPEG of 8-bit YCbCr that needs no rotation, and of a size to decode.
+    """Whether a file is a JPEG of 8-bit YCbCr that needs no rotation and is not too large.
 
-    libjpeg-turbo alone gives the pixels of those that Pillow does, in half of the time.
+    libjpeg-turbo alone decodes these to the same pixels as Pillow, in half the time.
     """
     if data[:2] != b"\xff\xd8":
         return False
@@ -154,7 +154,7 @@ def _decoders(data: bytes) -> tuple[str, ...]:
 @functools.cache
 def _register_heif() -> None:
     try:
-        import pillow_heif  # an optional part, and slow to import
+        import pillow_heif  # optional, and slow to import
     except ImportError:
         raise PictureError(
             "expected pillow-heif for a HEIC picture; it is not installed; "
@@ -167,7 +167,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
     image.load()
     try:
         turned = image.getexif().get(_EXIF_ORIENTATION, 1) != 1
-    except Exception:  # a damaged EXIF block says nothing of the orientation; the pixels are good
+    except Exception:  # a damaged EXIF block has no orientation; the pixels are good
         turned = False
     if turned:
         image = ImageOps.exif_transpose(image)
@@ -220,7 +220,7 @@ def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
     if file_format == "HEIF":
         _register_heif()
     if file_format == "JPEG" and picture.ndim == 3 and max(picture.shape) <= _LONGEST_JPEG:
-        # The bytes that Pillow writes, sooner.
+        # The same bytes as Pillow writes, in less time.
         bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
         _, jpeg = cv2.imencode(".jpg", bgr, (cv2.IMWRITE_JPEG_QUALITY, 95))
         return jpeg.tobytes()
@@ -239,10 +239,10 @@ def encode_picture(picture: np.ndarray, suffix: str) -> bytes:
 
 
 def _without_stray_bytes(data: bytes) -> bytes:
-    """Set to zero what lies between the strips and the directory of a TIFF file.
+    """Set the bytes between the strips and the directory of a TIFF file to zero.
 
-    libtiff begins the directory at an even offset and leaves the byte before it as it lay in
-    memory, so that equal pictures would give unequal files.
+    libtiff aligns the directory and does not set the byte before it, so that files of equal
+    pictures would differ.
     """
     clean = bytearray(data)
     with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
@@ -257,10 +257,10 @@ def _without_stray_bytes(data: bytes) -> bytes:
 
 
 def write_picture(path: Path, picture: np.ndarray, temporary_folder: Path | None = None) -> None:
-    """Encode a picture by the ending of its name and write it whole.
+    """Encode a picture in the format of its name's ending, and write the complete file.
 
     Args:
-        path: the file; its folder is made where it lacks.
+        path: the file; a missing folder is created.
         picture: see encode_picture.
         temporary_folder: see mask_utils.files.whole_file.
 

@@ -1,6 +1,6 @@
-"""Faces as text: in manifests, in the landmark cache, and in files of landmarks that users bring.
+"""Faces as text: in manifests, in the landmark cache, and in users' own files of landmarks.
 
-Fields of several faces are separated by semicolons, the numbers of one by spaces.
+Semicolons separate the faces of a field, spaces the numbers of a face.
 """
 
 import csv
@@ -16,7 +16,7 @@ from mask_utils.landmarks import Face
 
 
 class LandmarkFileError(UserError):
-    """A file of landmarks is malformed; the message names file, line and what was expected."""
+    """A file of landmarks is malformed; the message names the file, the line and what is wrong."""
 
 
 def split_faces(boxes: str, landmarks: str, scores: str, points: str) -> tuple[Face, ...]:

@@ -18,7 +18,7 @@ class Face(NamedTuple):
 
     box: left, top, right, bottom in pixels, inclusive; see mask_utils.detection.FoundFace.
     landmarks: (68, 2), x and y in pixels. points: (5, 2), the detector's, to a hundredth of a
-    pixel, or None where a user brought the landmarks; five_points gives them of every face.
+    pixel, or None where a user brought the landmarks; five_points has them for every face.
     score: the detector's, or None where it is not known.
     """
 
@@ -41,7 +41,7 @@ _WORTH_THE_MOVE = 50  # faces
 
 @functools.cache
 def _predictor():
-    import dlib  # only where a face was found: a run on cached landmarks starts faster
+    import dlib  # slow to import, and runs on cached landmarks do not need it
 
     return dlib.shape_predictor(str(model_file("shape_predictor_68_face_landmarks.dat")))
 
@@ -88,7 +88,7 @@ def _with_landmarks(picture: np.ndarray, face: FoundFace) -> Face:
 def find_face(
     picture: np.ndarray, detector: Detector = YUNET, choice: str = "largest"
 ) -> FoundFace | None:
-    """Find one face of a picture and its five points; no landmarks are predicted but for HOG.
+    """Find one face of a picture and its five points; landmarks are predicted for HOG only.
 
     Args:
         picture: uint8 (height, width, 3), RGB, 0-255.
@@ -96,7 +96,7 @@ def find_face(
         choice: largest or central, see choose_faces.
 
     Returns:
-        The face, points filled in; None where nothing was found.
+        The face, with its points; None where no face was found.
     """
     faces = choose_faces(detect(picture, detector).faces, choice, picture.shape)
     if not faces or faces[0].points is not None:
@@ -108,8 +108,8 @@ def five_points(face: Face) -> np.ndarray:
     """Return right eye, left eye, nose tip, right and left mouth corner of a face.
 
     Returns:
-        float64 (5, 2), x and y in pixels: the detector's, or out of the landmarks where it gave
-        none (the eyes are then the middles of their six landmarks).
+        float64 (5, 2), x and y in pixels: the detector's points, or if it gave none, points made
+        from the landmarks (an eye is the mean of its six landmarks).
     """
     if face.points is not None:
         return face.points
@@ -127,7 +127,7 @@ def choose_faces(
     Args:
         faces: all faces of a picture.
         choice: largest (box of the largest width times height), central (box centre nearest to
-            the centre of the picture) or all. Of equals the first is taken.
+            the centre of the picture) or all. The first of several equal ones is taken.
         picture_shape: (height, width, ...) of the picture, in pixels.
 
     Raises:

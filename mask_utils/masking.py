@@ -1,4 +1,4 @@
-"""One picture and its faces -> the masked picture: settings, seeded choices, paint."""
+"""A picture and its faces -> the masked picture, with seeded random choices."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from mask_utils.turning import quarter_turns, turn_points
 
 
 class TurnedOutline(NamedTuple):
-    """An outline in the picture turned so that the face is upright, and by how many quarters."""
+    """An outline in the picture turned so that the face is upright, and the quarter turns."""
 
     outline: Polygon | Ellipse
     quarters: int
@@ -38,7 +38,7 @@ class UprightView(NamedTuple):
 
 
 def upright_view(picture: np.ndarray, face: Face) -> UprightView:
-    """Turn a picture by quarters so that a face is upright; most are, and their picture stays.
+    """Turn a picture by quarters so that a face is upright; most faces are already.
 
     Args:
         picture: uint8 (height, width, 3).
@@ -64,14 +64,14 @@ def mask_picture(
     Args:
         picture: uint8 (height, width, 3), RGB, 0-255; it is not changed.
         faces: the faces that get a mask.
-        settings: how the masks look; what is random there depends on seed and relative_path only.
+        settings: how the masks look; random choices depend on seed and relative_path only.
         relative_path: see picture_generator.
 
     Returns:
-        The masked copy, and what was chosen for each face.
+        The masked copy, and the type, colour and outline of each mask.
 
     Raises:
-        ValueError: unknown type, style or colour, or a face too turned for the type's outline.
+        ValueError: unknown type, style or colour, or a face turned too far for the outline.
     """
     textured = settings.style != "flat" or settings.pattern is not None
     generator = None
@@ -85,7 +85,7 @@ def mask_picture(
         if not textured:
             picture = paint_outline(picture, outline, color)
         else:
-            # Flat masks, the published ones, need neither SciPy nor the time to import it.
+            # Imports SciPy, which takes long; flat masks, the published ones, do not need it.
             from mask_utils.texture import load_pattern, paint_texture
 
             pattern = load_pattern(settings.pattern) if settings.pattern else None
@@ -99,10 +99,10 @@ def mask_picture(
 
 
 def _choose(settings: MaskSettings, generator: np.random.Generator | None) -> tuple[str, Color]:
-    """The next face's mask type and colour; without a generator nothing is random."""
+    """The mask type and colour of the next face; without a generator nothing is random."""
     if generator is None:
         return settings.mask, parse_color(settings.color)
-    # Both are drawn whether used or not: choosing a type leaves the random colours as they are.
+    # Both are drawn even if not used, so that choosing a type does not change random colours.
     mask_type = MASK_TYPES[generator.integers(len(MASK_TYPES))]
     color = tuple(int(value) for value in generator.integers(0, 256, 3))
     return (
@@ -112,9 +112,9 @@ def _choose(settings: MaskSettings, generator: np.random.Generator | None) -> tu
 
 
 def binary_mask(outlines: Sequence[TurnedOutline], shape: tuple[int, ...]) -> np.ndarray:
-    """Return the masks of all faces in one: uint8 (height, width), 255 inside, 0 elsewhere.
+    """Return one mask of all faces: uint8 (height, width), 255 inside, 0 elsewhere.
 
-    Ear loops are not part of it.
+    Ear loops are left out.
 
     Args:
         outlines: of a MaskedPicture.

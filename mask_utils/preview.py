@@ -1,10 +1,10 @@
-"""One sheet that shows a face under every mask type and style, or what is found on many pictures.
+"""A sheet of one face under every mask type and style, or of the faces found on many pictures.
 
---input: column by column the types a to f, row by row the styles flat, surgical and cloth, and a
-row with your pattern where you give one. Takes about two seconds.
+--input: a column for each type, a to f, and a row for each style (flat, surgical, cloth) and for
+your pattern, if you give one. Takes about two seconds.
 
---faces: pictures, or folders of them, with every face that the detector finds: its box, five
-points, 68 landmarks and score.
+--faces: pictures, or folders of them, with every face found: its box, five points, 68 landmarks and
+score.
 
     python -m mask_utils.preview --faces photographs group.jpg --output found.png --detector yunet
 """
@@ -43,9 +43,9 @@ def draw_sheet(
 
     Args:
         picture: uint8 (height, width, 3), RGB, 0-255.
-        face: the face that is masked and shown, with some room around its box.
-        colors: colour by style, as mask_utils.overlay.parse_color takes them.
-        pattern: a picture for a row of patterned masks, or None.
+        face: the face to mask; it is shown with some room around its box.
+        colors: colour of each style, see mask_utils.colors.parse_color.
+        pattern: a picture, for another row of masks that show it, or None.
         cell: side of each small picture in pixels.
 
     Returns:
@@ -71,7 +71,7 @@ def draw_sheet(
 
 
 def _crop(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """The square of the picture around a face's box, moved inside where it would leave it."""
+    """The square around a face's box, moved so that it lies in the picture."""
     left, top, right, bottom = box
     height, width = picture.shape[:2]
     side = min(int((max(right - left, bottom - top) + 1) * (1 + 2 * _MARGIN)), height, width)
@@ -166,12 +166,12 @@ def _preview_faces(arguments: argparse.Namespace) -> int:
 
 
 def _pictures(place: Path, limit: int) -> list[Path]:
-    """A picture itself, or pictures of a folder spread evenly over the order of their names."""
+    """A picture itself, or pictures of a folder, evenly spaced in the order of their names."""
     if not place.is_dir():
         return [place]
     there = [place / source.relative for source in walk(place) if not source.status]
     if not there:
-        raise PictureError(f"expected pictures in {place}; none is there")
+        raise PictureError(f"expected pictures in {place}; it holds none")
     chosen = np.unique(np.linspace(0, len(there) - 1, min(limit, len(there))).astype(int))
     return [there[i] for i in chosen]
 

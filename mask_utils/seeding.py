@@ -1,4 +1,4 @@
-"""Random choices that depend on a seed and a picture's place, and on no order of work."""
+"""Random choices that depend on a seed and a picture's path, not on the order of the work."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def picture_generator(seed: int, relative_path: str) -> np.random.Generator:
-    """Return the random source of one picture, the same in any order and in any process.
+    """Return the random generator of one picture, the same in every order and process.
 
     Args:
         seed: the run's seed.

@@ -1,8 +1,8 @@
 """Draws cloth on a mask's outline: pleats, wire, seams, a user's pattern, shading, ear loops.
 
-A texture is a small flat picture of an opened mask, u across from the face's right ear (left in
-the picture) to the other, v down from nose to chin. A mesh laid over the outline carries it to
-the face, piece by piece, so that pleats bend and turn with the jaw.
+A texture is a small flat picture of an unfolded mask: u runs from the face's right ear (left in the
+picture) to the left ear, v from nose to chin. A mesh over the outline warps it onto the face, so
+that pleats follow the jaw.
 """
 
 import functools
@@ -45,7 +45,7 @@ def paint_texture(
             have ear loops and follow the light on the face.
         color: RGB of the cloth, 0-255; not used where there is a pattern.
         pattern: uint8 (h, w, 3) RGB picture laid on the cloth, or None.
-        generator: source of the cloth's small irregularities.
+        generator: for the small irregularities of the cloth.
 
     Raises:
         ValueError: an unknown style.
@@ -76,12 +76,12 @@ def paint_texture(
 
 @functools.cache
 def load_pattern(path: Path) -> np.ndarray:
-    """Read a pattern picture once a process; see mask_utils.images.read_picture."""
+    """Read a pattern picture, once per process; see mask_utils.images.read_picture."""
     return read_picture(path)
 
 
 def _contour(outline: Polygon | Ellipse) -> np.ndarray:
-    """The outline as a closed ring of points (n, 2), about two pixels apart or closer."""
+    """The outline as a closed ring of points (n, 2), at most about two pixels apart."""
     if isinstance(outline, Ellipse):
         turn = np.linspace(0, 2 * np.pi, 181)[:-1]
         ring = np.stack([np.cos(turn), np.sin(turn)], axis=1)
@@ -98,13 +98,13 @@ def _contour(outline: Polygon | Ellipse) -> np.ndarray:
 
 
 def _corners(landmarks: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """The ring's points nearest to where a worn mask has its corners: indices (4,)."""
+    """Indices (4,) of the ring's points that are nearest to the corners of a worn mask."""
     anchors = np.asarray(landmarks, float)[list(_CORNERS)]
     return np.linalg.norm(ring[None] - anchors[:, None], axis=2).argmin(axis=1)
 
 
 def _side(ring: np.ndarray, start: int, end: int, through: np.ndarray) -> np.ndarray:
-    """_MESH points, equally far apart, along the way round the ring that comes nearer a point."""
+    """_MESH equidistant points on that way along the ring which passes nearer to a point."""
     count = len(ring)
     forward = ring[np.arange(start, start + (end - start) % count + 1) % count]
     backward = ring[np.arange(start, start - (start - end) % count - 1, -1) % count]
@@ -148,7 +148,7 @@ def _texture_coordinates(
     points, first = np.unique(points.round(3), axis=0, return_index=True)
     coordinates = coordinates[first]
     height, width = area[0].stop - area[0].start, area[1].stop - area[1].start
-    # The warp is linear between mesh points: a coarse grid carries it on large photographs.
+    # The warp is linear between mesh points, so that a coarse grid will do on large photographs.
     coarse = min(1.0, _WARP_LIMIT / max(height, width))
     grid_height, grid_width = max(2, round(height * coarse)), max(2, round(width * coarse))
     y, x = np.meshgrid(
@@ -184,7 +184,7 @@ def _sample(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _draw_texture(style: str, generator: np.random.Generator) -> np.ndarray:
-    """Brightness of the opened cloth, float32, 1 = the cloth's colour."""
+    """Brightness of the unfolded cloth, float32, 1 = the cloth's colour."""
     height, width = _TEXTURE_SHAPE
     cloth = np.ones((height, width), np.float32)
     if style == "flat":
@@ -217,13 +217,13 @@ def _draw_texture(style: str, generator: np.random.Generator) -> np.ndarray:
 
 
 def _shading(picture: np.ndarray, landmarks: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Brightness of the light on the cloth, float32 (height, width), from the face below it."""
+    """Brightness of the light on the cloth, float32 (height, width), from the face under it."""
     light = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     face_width = float(np.linalg.norm(np.subtract(landmarks[16], landmarks[0])))
     light = cv2.GaussianBlur(light, (0, 0), max(1.0, 0.12 * face_width))
     under = light[mask > 0]
     relative = np.clip(light / max(float(np.median(under)), 8.0), 0.45, 1.5)
-    # A face lit brightly shows cloth of nearly its own colour, a face in the dark a darker one.
+    # In bright light cloth has nearly its own colour, in the dark it looks darker.
     exposure = np.clip(0.62 + 0.45 * float(np.percentile(under, 90)) / 255, 0.62, 1.0)
     return relative**0.75 * exposure
 

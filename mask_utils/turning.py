@@ -1,7 +1,4 @@
-"""Quarter turns: how a face lies in its picture, and points and boxes of turned pictures.
-
-Turns are counter-clockwise, as numpy.rot90 counts them.
-"""
+"""Quarter turns of faces, points and boxes, counter-clockwise as in numpy.rot90."""
 
 import math
 
@@ -22,11 +19,11 @@ def quarter_turns(points: np.ndarray) -> int:
 
 
 def turn_points(points: np.ndarray, quarters: int, shape: tuple[int, ...]) -> np.ndarray:
-    """Return where points of a picture lie once it is turned.
+    """Return where points of a picture lie after it is turned.
 
     Args:
         points: (..., 2), x and y in pixels.
-        quarters: of numpy.rot90; negative: clockwise.
+        quarters: counter-clockwise quarter turns; negative: clockwise.
         shape: (height, width, ...) of the picture before it is turned.
     """
     height, width = shape[:2]
