@@ -84,8 +84,7 @@ def run_batch(
         write_file(output_folder / SETTINGS, describe_settings(settings), state)
         manifest = open_manifest(output_folder / MANIFEST)
         manifest.append(_rows_known_by_name(plan, manifest))
-        cache = open_cache(cache_file)
-        closing.callback(cache.close)
+        cache = closing.enter_context(contextlib.closing(open_cache(cache_file)))
         job = Job(
             _with_absolute_pattern(settings),
             Folders(source_folder.absolute(), output_folder.absolute(), state.absolute()),
@@ -93,13 +92,7 @@ def run_batch(
         )
         if plan.groups:
             crew = closing.enter_context(open_crew(jobs, backend, scheduler, len(plan.groups)))
-            progress = closing.enter_context(
-                tqdm(total=plan.pictures, unit="picture", mininterval=0.5)
-            )
-            for results in _results(crew, plan.groups, imported, job):
-                manifest.append(row for row, _ in results)
-                cache.append(row for _, row in results if row is not None)
-                progress.update(len(results))
+            _mask(plan, crew, imported, job, manifest, cache)
         write_failures(manifest, output_folder, state)
         manifest.write_sorted()
     shutil.rmtree(state, ignore_errors=True)
@@ -145,6 +138,17 @@ def _with_absolute_pattern(settings: BatchSettings) -> BatchSettings:
     if pattern is None:
         return settings
     return settings._replace(look=settings.look._replace(pattern=pattern.absolute()))
+
+
+def _mask(
+    plan: Plan, crew: Crew, imported: Imported, job: Job, manifest: Ledger, cache: Ledger
+) -> None:
+    """Mask the groups of a plan, and write down what came of each picture."""
+    with tqdm(total=plan.pictures, unit="picture", mininterval=0.5) as progress:
+        for results in _results(crew, plan.groups, imported, job):
+            manifest.append(row for row, _ in results)
+            cache.append(row for _, row in results if row is not None)
+            progress.update(len(results))
 
 
 def _results(

@@ -276,6 +276,27 @@ def test_help_teaches_with_an_example(run, script):
     assert "example:\n  python" in result.stdout
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "generate_mask_to_datasets", "convert_face_to_masked_face",
+        "convert_face_to_masked_face_directory",
+    ],
+)  # fmt: skip
+def test_help_waits_for_nothing_heavy(script):
+    code = (
+        f"import sys, {script} as script\n"
+        "try: script.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'cv2', 'numpy', 'dlib', 'joblib', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=REPOSITORY
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_real_datasets(run, shared_folder, tmp_path):
     """The first pictures of the real sample, as it stands: nearly all are masked, none changed."""
     base, out = shared_folder / "datasets", tmp_path / "out"
