@@ -73,7 +73,7 @@ def test_a_task_that_is_given_up_is_not_waited_for():
 
 def test_threads_of_the_caller_may_open_crews():
     """Only the main thread may set signal handlers; workers ignore Ctrl-C wherever they began."""
-    handlers = []
+    handlers, before = [], signal.getsignal(signal.SIGINT)
 
     def work():
         with open_crew(2, "loky", None, most=2) as crew:
@@ -84,7 +84,7 @@ def test_threads_of_the_caller_may_open_crews():
     thread.start()
     thread.join()
     assert handlers == [signal.SIG_IGN]
-    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 @pytest.mark.parametrize("jobs", [3, -1, -2])
