@@ -99,7 +99,7 @@ def test_the_front_page_shows_what_was_trained_here(results, monkeypatch, capsys
 def test_no_markers_is_wrong_usage(results):
     for name in PAGES:
         (results.parent / name).write_text("# T\n")
-    with pytest.raises(UserError, match="expected <!-- run-here:begin -->"):
+    with pytest.raises(UserError, match="expected the markers <!-- run-here:begin -->"):
         fill_run_here_tables.main(["--results", str(results), "--output", str(results.parent)])
 
 
