@@ -1,4 +1,4 @@
-"""Masks many pictures: in parallel, resumable after any end, with a manifest of every picture."""
+"""Masks many pictures: in parallel, resumable after any interruption, with a manifest."""
 
 import contextlib
 import shutil
@@ -133,7 +133,7 @@ def _rows_known_by_name(plan: Plan, manifest: Ledger) -> Iterator[dict[str, str]
 
 
 def _with_absolute_pattern(settings: BatchSettings) -> BatchSettings:
-    """Name the pattern so that workers find it, whatever folder they run in."""
+    """Make the path of the pattern absolute: workers may run in another folder."""
     pattern = settings.look.pattern
     if pattern is None:
         return settings
@@ -143,7 +143,7 @@ def _with_absolute_pattern(settings: BatchSettings) -> BatchSettings:
 def _mask(
     plan: Plan, crew: Crew, imported: Imported, job: Job, manifest: Ledger, cache: Ledger
 ) -> None:
-    """Mask the groups of a plan, and write down what came of each picture."""
+    """Mask the groups of a plan, and record every picture in the manifest and the cache."""
     with tqdm(total=plan.pictures, unit="picture", mininterval=0.5) as progress:
         for results in _results(crew, plan.groups, imported, job):
             manifest.append(row for row, _ in results)
@@ -156,9 +156,9 @@ def _results(
 ) -> Iterator[list[Result]]:
     """Yield the results of all groups as they come.
 
-    Only a few tasks are under way at a time, each of as many groups as take _TASK_SECONDS, by the
-    pace of the last: long enough that messages cost little, short enough that little is lost when
-    the run is killed. Near the end they become shorter, so that all workers end together.
+    Only a few tasks are submitted at a time. Each has as many groups as take about _TASK_SECONDS,
+    judged by the task before: messages are few, and little is lost when the run is killed. Near
+    the end tasks become shorter, so that all workers finish together.
     """
     running, start, size = {}, 0, 1
     while running or start < len(groups):

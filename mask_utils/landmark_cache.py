@@ -1,4 +1,4 @@
-"""Landmarks found once are kept: by the picture's content and the detector's settings."""
+"""A cache of landmarks, by the picture's content and the detector's settings."""
 
 import bisect
 import functools
@@ -21,10 +21,9 @@ _YUNET_SEARCH = "1"  # raise it when the same settings find other faces
 
 
 class CacheView(NamedTuple):
-    """What is to be looked up: in which file, up to which byte, of which detector.
+    """The rows of one detector in the first `size` bytes of a cache file.
 
-    Rows that are appended later lie behind `size` and are not seen, so that several processes see
-    the same rows while one appends.
+    Rows that are appended later are not seen, so that several processes can read while one appends.
     """
 
     path: Path
@@ -43,9 +42,9 @@ def detector_name(detector: Detector) -> str:
 
 
 def open_cache(path: Path) -> Ledger:
-    """Open, or create, a landmark cache to append to; see view_cache for reading.
+    """Open or create a landmark cache for appending; see view_cache for reading.
 
-    One of an earlier version gets the columns that it lacks.
+    A cache of an earlier version gets the columns that it lacks.
 
     Raises:
         LedgerError: the file is something else, or cannot be opened.
@@ -82,7 +81,7 @@ def cache_row(sha256: str, detector: str, detection: Detection) -> dict[str, str
 
 
 class _Index:
-    """Where the rows of one detector stand in a cache: 24 bytes of memory a row."""
+    """Where the rows of a view are in its file; it takes 24 bytes of memory for each row."""
 
     def __init__(self, cache: CacheView):
         hashes, starts, lengths = array("q"), array("q"), array("q")
@@ -112,7 +111,7 @@ class _Index:
         if at < 0 or self.hashes[at] != wanted:
             return None
         fields = decode_row(os.pread(self.file, self.lengths[at], self.starts[at]))
-        # Of a damaged row, of a file replaced meanwhile or of two equal hashes nothing is taken.
+        # The row may be damaged, the file may have been replaced, or two hashes may be equal.
         if len(fields) != len(_COLUMNS) or fields[0] != sha256:
             return None
         return dict(zip(_COLUMNS, fields, strict=True))
@@ -122,5 +121,5 @@ class _Index:
 def _index(cache: CacheView) -> _Index | None:
     try:
         return _Index(cache)
-    except FileNotFoundError:  # a machine of a cluster without this file looks for faces itself
+    except OSError:  # another machine of a cluster may lack the file: it searches the pictures
         return None

@@ -1,4 +1,4 @@
-"""The work on one picture: read, look up or find faces, mask, write; and a row that tells about it.
+"""The work on one picture: read it, look up or find its faces, mask them, write; and its row.
 
 Worker processes import this module and what it needs, and nothing else.
 """
@@ -39,7 +39,7 @@ class Folders(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What is the same for every picture of a run: settings, folders, and the landmark cache."""
+    """What all pictures of a run share: settings, folders and the landmark cache."""
 
     settings: BatchSettings
     folders: Folders
@@ -118,7 +118,7 @@ def mask_source(source: Source, imported: tuple[Face, ...] | None, job: Job) -> 
         row["detail"] = f"the output cannot be written: {error.strerror or error}"
     except ModelMissingError:
         raise
-    # Whatever one picture does to a library, the others are masked, and its row says what happened.
+    # Whatever a library raises on one picture, the others are masked, and its row says what it was.
     except Exception as error:
         row["status"] = "error"
         row["detail"] = " ".join(f"{type(error).__name__}: {error}".split())
@@ -141,7 +141,7 @@ def _read(source: Source, row: dict, folders: Folders) -> bytes:
 def _detection(
     picture: np.ndarray, row: dict, imported: tuple[Face, ...] | None, job: Job
 ) -> tuple[Detection, dict | None]:
-    """The faces of a picture, and a row for the cache where they were looked for just now."""
+    """The faces of a picture, and the row for the cache if they were detected just now."""
     to_cache = None
     if imported is not None:
         detection = Detection("imported", imported)

@@ -1,7 +1,7 @@
 """Where the work of a run is done: worker processes, threads, a Dask cluster, or this process.
 
-All of them are executors of concurrent.futures. Worker processes are forked by a server that has
-imported what they need; it has no threads, whose locks a fork would copy.
+All of them are executors of concurrent.futures. Worker processes are forked by a server process
+that has imported what they need and runs no threads.
 """
 
 import contextlib
@@ -28,15 +28,15 @@ _PRELOADED = [
     *("cv2", "numpy.random", "simplejpeg", "PIL.ImageColor", "PIL.ImageOps"),
     *(f"PIL.{name}ImagePlugin" for name in ("Avif", "Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP")),
 ]
-"""What takes long to import of what mask_utils.one_picture needs.
+"""Modules that mask_utils.one_picture needs and that take long to import.
 
-None of our own modules: where the server runs, another folder may be named mask_utils.
+None of our own is among them: the current folder may hold another mask_utils.
 """
 
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
 """Variables of the server and its workers, where the user has not set them.
 
-One thread a worker, since the workers already use every core. No modules from the current folder.
+One thread per worker, since the workers already use every core; no modules of the current folder.
 """
 
 _LOST = (
@@ -66,17 +66,17 @@ def prepare_crew(jobs: int, backend: str, scheduler: str | None) -> None:
 
 @contextlib.contextmanager
 def open_crew(jobs: int, backend: str, scheduler: str | None, most: int) -> Iterator[Crew]:
-    """Open an executor, and end its work when the block ends, at once where it ends in an error.
+    """Open an executor for the length of the block; an error in the block cancels its tasks.
 
     Args:
         jobs: number of workers, in this process if it is 1; negative: as joblib counts, -1 for
             all cores.
         backend: one of BACKENDS.
         scheduler: address of a Dask scheduler, or None.
-        most: of the tasks there are; more workers would be idle.
+        most: number of tasks, and so the largest number of workers.
 
     Raises:
-        BatchError: no Dask, or no answer at the scheduler's address.
+        BatchError: Dask is not installed, or no scheduler answers.
         WorkersLostError: a worker was killed.
     """
     if scheduler is not None:
@@ -102,7 +102,7 @@ def count_jobs(jobs: int) -> int:
     """Return a number of processes; negative numbers count back from all cores, as in joblib."""
     if jobs > 0:
         return jobs
-    from joblib import effective_n_jobs  # knows limits of containers; as slow to import as NumPy
+    from joblib import effective_n_jobs  # it knows the limits of containers; slow to import
 
     return effective_n_jobs(jobs)
 
@@ -178,7 +178,7 @@ class _Processes(ProcessPoolExecutor):
 
     def submit(self, function: Callable, /, *arguments) -> Future:
         main = sys.modules["__main__"]
-        with _ctrl_c_deferred():  # a worker that is started by half would print a traceback
+        with _ctrl_c_deferred():  # a half-started worker would print a traceback
             sys.modules["__main__"] = types.ModuleType("__main__")
             try:
                 return super().submit(_run, function, *arguments)
@@ -238,7 +238,7 @@ def _run(function: Callable, *arguments) -> Any:
 @contextlib.contextmanager
 def _dask(scheduler: str) -> Iterator[Crew]:
     try:
-        import distributed  # an optional part, and slow to import
+        import distributed  # optional, and slow to import
     except ImportError:
         raise BatchError(
             "expected Dask for --scheduler; it is not installed; run: pip install -e '.[cluster]'"
