@@ -1,6 +1,7 @@
 """A cache of vectors: one SQLite file, keyed by network, preparation and picture content.
 
-It survives a killed process and can be used by several processes at once.
+It survives a killed process and can be used by several processes at once. It stands on SQLite
+itself, since diskcache and joblib.Memory look up one key at a time and unpickle what they hold.
 """
 
 from __future__ import annotations
