@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -439,7 +440,18 @@ def test_youtube_stops_at_six_masked_frames(tmp_path):
     assert json.loads((tmp_path / "o" / "settings.json").read_text())["seed"] == 0
 
 
-def test_a_lost_worker_is_one_line_and_the_next_run_goes_on(faces_folder, tmp_path, monkeypatch):
+def test_a_lost_worker_is_one_line(faces_folder, tmp_path, monkeypatch):
+    def lose(*_):
+        raise BrokenProcessPool("killed")
+        yield
+
+    monkeypatch.setattr(batch, "_results", lose)
+    with pytest.raises(WorkersLostError, match="run the command again"):
+        run(faces_folder, tmp_path / "out", tmp_path / "c.csv", jobs=2)
+
+
+@pytest.mark.slow
+def test_the_run_after_a_lost_worker_goes_on(faces_folder, tmp_path, monkeypatch):
     results = batch._results
 
     def kill_after_the_first(crew, *arguments):
