@@ -20,12 +20,15 @@ for name in sys.argv[1:]:
 def commands() -> list[str]:
     """Return the module names of all commands of the project."""
     found = []
-    for path in sorted(REPOSITORY.glob("*.py")) + sorted(REPOSITORY.glob("*/**/*.py")):
-        parts = path.relative_to(REPOSITORY).with_suffix("").parts
-        if parts[0] == "tests" or parts[0].startswith((".", "build")):
+    packages = [path.parent for path in REPOSITORY.glob("*/__init__.py")]
+    paths = sorted(REPOSITORY.glob("*.py"))
+    for folder in sorted([*packages, REPOSITORY / "benchmarks"]):
+        paths += sorted(folder.rglob("*.py"))
+    for path in paths:
+        if path.is_relative_to(REPOSITORY / "tests"):
             continue
         if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8"):
-            found.append(".".join(parts))
+            found.append(".".join(path.relative_to(REPOSITORY).with_suffix("").parts))
     return found
 
 
