@@ -457,7 +457,7 @@ def test_the_run_after_a_lost_worker_goes_on(faces_folder, tmp_path, monkeypatch
     def kill_after_the_first(crew, *arguments):
         for some in results(crew, *arguments):
             for worker in multiprocessing.active_children():
-                worker.kill()
+                os.kill(worker.pid, signal.SIGKILL)
             yield some
 
     monkeypatch.setattr(batch, "_results", kill_after_the_first)
