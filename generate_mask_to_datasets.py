@@ -18,6 +18,7 @@ from mask_utils.options import (
     add_mask_options,
     batch_settings,
     check_batch_options,
+    run_options,
 )
 from mask_utils.workers import prepare_crew
 
@@ -60,10 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.landmark_cache,
         limit=arguments.limit,
         dry_run=arguments.dry_run,
-        jobs=arguments.jobs,
-        backend=arguments.backend,
-        scheduler=arguments.scheduler,
-        overwrite=arguments.overwrite,
+        **run_options(arguments),
     )
 
 

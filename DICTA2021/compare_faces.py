@@ -12,6 +12,7 @@ Exit code 0: match, 1: no match, 2: wrong usage or no face. Takes about 4 s, mos
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -27,6 +28,7 @@ import numpy as np
 from DICTA2021.matchers import OWN_MODELS
 from face_models.alignment import chip_by_points
 from face_models.preparation import NoFaceError, Picture, chip_preparation, require_face
+from face_models.vectors import mirrored_mean
 from mask_utils.argument_types import new_parser
 from mask_utils.detection import FoundFace
 from mask_utils.errors import UserError, end_cleanly
@@ -143,9 +145,7 @@ def compare(arguments: argparse.Namespace) -> int:
     else:
         network, limit, basis = dlib_network(), DLIB_THRESHOLD, "dlib's advice"
     chips = np.stack([one.chip for one in found]).astype(np.float32)
-    both = np.concatenate([chips, chips[:, :, ::-1]])
-    vectors = network.predict(both, verbose=0).astype(np.float32)
-    first, second = (vectors[:2] + vectors[2:]) / np.float32(2)
+    first, second = mirrored_mean(functools.partial(network.predict, verbose=0), chips)
     distance = float(np.linalg.norm(first - second))
     similarity = float(distance_similarity(first[None], second[None])[0])
     match = distance < limit

@@ -45,7 +45,7 @@ from mask_utils.landmarks import Face, choose_faces, find_faces
 from mask_utils.settings import PUBLISHED
 from mask_utils.turning import quarter_turns, turn_box
 from reproduction import provenance, tables
-from reproduction.measurements import write_measurements
+from reproduction.measurements import RESULTS, write_measurements
 from reproduction.provenance import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "detection.md"
@@ -335,7 +335,7 @@ def write_results(
         f"{table}\n\n{more}\n\n{note}",
         description,
     )
-    if arguments.output == REPOSITORY / "benchmarks" / "results":
+    if arguments.output == RESULTS:
         tables.fill_markers(PAGE, f"{table}\n\n{more}\n\n{note}", "detection")
 
 
@@ -362,7 +362,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         type=Path,
-        default=REPOSITORY / "benchmarks" / "results",
+        default=RESULTS,
         help="folder of the tables",
     )
     return parser.parse_args(argv, argparse.Namespace(words=argv))

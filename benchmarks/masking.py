@@ -25,7 +25,7 @@ from mask_utils.argument_types import new_parser, positive
 from mask_utils.datasets import read_folder
 from mask_utils.errors import UserError, end_cleanly
 from reproduction import provenance, tables
-from reproduction.measurements import write_measurements
+from reproduction.measurements import RESULTS, write_measurements
 from reproduction.provenance import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "speed.md"
@@ -248,7 +248,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output",
         type=Path,
-        default=REPOSITORY / "benchmarks" / "results",
+        default=RESULTS,
         help="folder of the table",
     )
     parser.add_argument("--loop", nargs=3, metavar=("NAME", "IN", "OUT"), help=argparse.SUPPRESS)

@@ -23,6 +23,8 @@ BLOCKS = (
     *[(256, True), *[(256, False)] * 2],
     (256, True),
 )
+# The stages that training may freeze, from input to output; a layer's name starts with its stage.
+STAGES = ("stem", *(f"block{i:02d}" for i in range(1, len(BLOCKS) + 1)), "embedding")
 
 
 class Convolution(NamedTuple):

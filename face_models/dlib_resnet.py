@@ -13,14 +13,12 @@ from pathlib import Path
 import keras
 from keras import layers, ops
 
-from face_models.dlib_file import BLOCKS, package_weights, read_dat
+from face_models.dlib_file import BLOCKS, STAGES, package_weights, read_dat
 from face_models.weight_arrays import assign_weights
 from face_models.weight_files import load_weights
 
 CHIP_SHAPE = (150, 150, 3)
 CHANNEL_MEANS = (122.782, 117.001, 104.298)  # RGB, of dlib's input layer
-# The stages that training may freeze, from input to output; a layer's name starts with its stage.
-STAGES = ("stem", *(f"block{i:02d}" for i in range(1, len(BLOCKS) + 1)), "embedding")
 
 
 def _residual_block(x, name: str, filters: int, halves: bool):

@@ -24,7 +24,6 @@ from face_models.resnet50 import resnet50
 from face_models.weight_files import with_weights
 
 PICTURE_SHAPE = (224, 224, 3)
-PAIR_PARTS = ("features", "projection", "head")
 
 
 def projection_part(size: int, *parts) -> keras.Model:

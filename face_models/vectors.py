@@ -238,11 +238,6 @@ def _network(
     """Return a function from prepared pictures to vectors; smaller last batches are padded."""
     full = False
 
-    def vectors_of(batch: np.ndarray) -> np.ndarray:
-        if not mirror:
-            return one_way(batch)
-        return (one_way(batch) + one_way(batch[:, :, ::-1])) / np.float32(2)
-
     def one_way(batch: np.ndarray) -> np.ndarray:
         nonlocal full
         count = len(batch)
@@ -259,7 +254,17 @@ def _network(
             )
         return vectors
 
-    return vectors_of
+    return functools.partial(mirrored_mean, one_way) if mirror else one_way
+
+
+def mirrored_mean(embed: Callable[[np.ndarray], np.ndarray], prepared: np.ndarray) -> np.ndarray:
+    """Return the mean of the vectors of prepared pictures and of their mirror images.
+
+    Args:
+        embed: prepared pictures (n, height, width, 3) -> vectors (n, d).
+        prepared: the pictures.
+    """
+    return (embed(prepared) + embed(prepared[:, :, ::-1])) / np.float32(2)
 
 
 def embed_pictures(

@@ -8,6 +8,7 @@ from mask_utils.argument_types import job_count, positive, seed_number
 from mask_utils.colors import parse_color
 from mask_utils.files import default_cache_file
 from mask_utils.settings import (
+    BACKENDS,
     CASCADE,
     DETECTORS,
     FACE_CHOICES,
@@ -120,8 +121,8 @@ def check_detector_options(parser: argparse.ArgumentParser, arguments: argparse.
         for option in ("upsample", "detector_size"):
             if getattr(arguments, option) is not None:
                 parser.error(f"--{option} is of --detector hog; yunet has no such setting")
-    name = chosen_detector(arguments).name
-    if name == "yunet" and not 0 < chosen_detector(arguments).min_score < 1:
+    detector = chosen_detector(arguments)
+    if detector.name == "yunet" and not 0 < detector.min_score < 1:
         parser.error(
             f"expected a --min_score between 0 and 1 for yunet; got {arguments.min_score:g}"
         )
@@ -170,8 +171,8 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     )
     work.add_argument(
         "--backend",
-        choices=("loky", "threading", "dask"),
-        default="loky",
+        choices=BACKENDS,
+        default=BACKENDS[0],
         help="loky: worker processes; threading: threads; dask: a cluster, with --scheduler "
         "(default: loky)",
     )
@@ -190,6 +191,12 @@ def check_batch_options(parser: argparse.ArgumentParser, arguments: argparse.Nam
         parser.error("--backend dask needs --scheduler, the address of a running Dask scheduler")
     if arguments.scheduler is not None and arguments.backend == "threading":
         parser.error("--scheduler runs on Dask; leave --backend out or say --backend dask")
+
+
+def run_options(arguments: argparse.Namespace) -> dict[str, object]:
+    """Return what add_batch_options' options say of how run_batch does its work."""
+    names = ("jobs", "backend", "scheduler", "overwrite")
+    return {name: getattr(arguments, name) for name in names}
 
 
 def batch_settings(arguments: argparse.Namespace) -> BatchSettings:

@@ -7,6 +7,9 @@ MASK_TYPES = ("a", "b", "c", "d", "e", "f")
 STYLES = ("flat", "surgical", "cloth")
 """flat is one colour; the other two are cloth that mask_utils.texture draws."""
 
+BACKENDS = ("loky", "threading", "dask")
+"""What the work of a run is done by; loky is a name kept from joblib: worker processes."""
+
 FACE_CHOICES = ("largest", "central", "all")
 DETECTORS = ("yunet", "hog")
 MIN_SCORES = {"yunet": 0.5, "hog": 0.0}

@@ -19,9 +19,7 @@ from multiprocessing import forkserver, resource_tracker
 from typing import Any, NamedTuple
 
 from mask_utils.errors import BatchError
-
-BACKENDS = ("loky", "threading", "dask")
-"""loky is a name kept from joblib: worker processes."""
+from mask_utils.settings import BACKENDS
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _PRELOADED = [

@@ -8,6 +8,7 @@ makes the README's table of recipes.
 import math
 from typing import NamedTuple, get_args, get_type_hints
 
+from face_models.dlib_file import STAGES
 from mask_utils.errors import UserError
 from mask_utils.settings import MASK_TYPES, STYLES
 from training.looks import Augmentation
@@ -18,7 +19,7 @@ PUBLISHED_LOOK = Augmentation(published=1.0, flip=0.0)
 LOSSES = ("logit", "contrastive", "distillation", "momentum")
 NETWORKS = ("resnet50", "vgg19", "mobilenet_v2", "senet50", "vgg16", "dlib")
 """The same as face_models.networks.NETWORK_NAMES, which cannot be imported without Keras."""
-DLIB_STAGES = 16
+DLIB_STAGES = len(STAGES)
 """Number of stages of the dlib network, and so the most that can be frozen."""
 
 

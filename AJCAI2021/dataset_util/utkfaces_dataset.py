@@ -39,6 +39,7 @@ from mask_utils.options import (
     add_mask_options,
     batch_settings,
     check_batch_options,
+    run_options,
 )
 from reproduction import provenance, tables
 
@@ -140,10 +141,7 @@ def _mask(groups: Sequence[Group], arguments: argparse.Namespace) -> dict[str, d
         arguments.output / PICTURES,
         batch_settings(arguments),
         arguments.landmark_cache,
-        jobs=arguments.jobs,
-        backend=arguments.backend,
-        scheduler=arguments.scheduler,
-        overwrite=arguments.overwrite,
+        **run_options(arguments),
     )
     taken = {group.sources[0].relative for group in groups}
     rows = {row["source"]: row for row in manifest.rows() if row["source"] in taken}
