@@ -45,7 +45,7 @@ from mask_utils.landmarks import Face, choose_faces, find_faces
 from mask_utils.settings import PUBLISHED
 from mask_utils.turning import quarter_turns, turn_box
 from reproduction import provenance, tables
-from reproduction.measurements import RESULTS, write_measurements
+from reproduction.measurements import RESULTS, fill_stored_page, write_measurements
 from reproduction.provenance import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "detection.md"
@@ -335,8 +335,7 @@ def write_results(
         f"{table}\n\n{more}\n\n{note}",
         description,
     )
-    if arguments.output == RESULTS:
-        tables.fill_markers(PAGE, f"{table}\n\n{more}\n\n{note}", "detection")
+    fill_stored_page(PAGE, f"{table}\n\n{more}\n\n{note}", "detection", arguments.output)
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

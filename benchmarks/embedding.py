@@ -35,10 +35,11 @@ from face_models.vectors import embed_pictures
 from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.images import PICTURE_FORMATS, read_picture
-from reproduction import provenance, tables
+from reproduction import provenance
 from reproduction.measurements import (
     RESULTS,
     columns_to_markdown,
+    fill_stored_page,
     machine_load,
     timed,
     write_measurements,
@@ -200,8 +201,7 @@ def run(options: argparse.Namespace) -> int:
         f"{table}\n\n{note}",
         description | {"backend": keras.backend.backend()},
     )
-    if options.output == RESULTS:
-        tables.fill_markers(PAGE, f"{table}\n\n{note}", "embedding")
+    fill_stored_page(PAGE, f"{table}\n\n{note}", "embedding", options.output)
     return 0
 
 

@@ -25,7 +25,7 @@ from mask_utils.argument_types import new_parser, positive
 from mask_utils.datasets import read_folder
 from mask_utils.errors import UserError, end_cleanly
 from reproduction import provenance, tables
-from reproduction.measurements import RESULTS, write_measurements
+from reproduction.measurements import RESULTS, fill_stored_page, write_measurements
 from reproduction.provenance import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "speed.md"
@@ -237,7 +237,7 @@ def write_results(rows: list[dict[str, str]], output: Path, arguments: argparse.
         ("numpy", "dlib-bin", "pillow"),
     )
     write_measurements(output, "masking", header, lines, f"{table}\n\n{note}", description)
-    tables.fill_markers(PAGE, f"{table}\n\n{note}", "masking")
+    fill_stored_page(PAGE, f"{table}\n\n{note}", "masking", output)
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:

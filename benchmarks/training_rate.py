@@ -26,10 +26,11 @@ from DICTA2021 import train_siamese
 from mask_utils.argument_types import new_parser, positive
 from mask_utils.errors import end_cleanly
 from mask_utils.files import default_cache_file
-from reproduction import provenance, tables
+from reproduction import provenance
 from reproduction.measurements import (
     RESULTS,
     columns_to_markdown,
+    fill_stored_page,
     machine_load,
     timed,
     write_measurements,
@@ -155,8 +156,7 @@ def run(options: argparse.Namespace) -> int:
         f"{table}\n\n{note}",
         description | {"backend": backend},
     )
-    if options.output == RESULTS:
-        tables.fill_markers(PAGE, f"{table}\n\n{note}", "training")
+    fill_stored_page(PAGE, f"{table}\n\n{note}", "training", options.output)
     return 0
 
 

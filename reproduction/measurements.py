@@ -57,3 +57,17 @@ def write_measurements(
     write_file(output / f"{name}.md", f"{markdown}\n")
     described = description | {"hardware": provenance.hardware()}
     provenance.write_meta(output / f"{name}.csv", described)
+
+
+def fill_stored_page(page: Path, text: str, marker: str, output: Path) -> None:
+    """Put a table into its page between its markers, if the stored results were written.
+
+    Args:
+        page: Markdown page of the repository.
+        text: the table and what is said below it.
+        marker: name of the pair of markers.
+        output: folder that the results were written to; another one than RESULTS leaves
+            the page as it is.
+    """
+    if output.resolve() == RESULTS.resolve():
+        tables.fill_markers(page, text, marker)

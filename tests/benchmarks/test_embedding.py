@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mask_utils.images import write_picture
+from reproduction import measurements
 
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "embedding.py"
 
@@ -38,7 +39,7 @@ def test_command_writes_its_table(benchmark, folder, tmp_path, capsys, monkeypat
     page = tmp_path / "speed.md"
     page.write_text("<!-- embedding:begin -->\n<!-- embedding:end -->\n")
     monkeypatch.setattr(benchmark, "PAGE", page)
-    monkeypatch.setattr(benchmark, "RESULTS", tmp_path / "out")
+    monkeypatch.setattr(measurements, "RESULTS", tmp_path / "out")
     (tmp_path / "list").write_text("a b 0 1\nb c 1 0\na c 0 1\nd a 0 0\n")
     arguments = ["--folder", str(folder), "--pairs", str(tmp_path / "list"), "--models", "dlib"]
     arguments += ["--repeats", "1", "--limit", "3", "--batch_size", "2"]

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import masking
+from reproduction import measurements
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,7 @@ def test_the_page_is_filled(tmp_path, monkeypatch):
     page = tmp_path / "speed.md"
     page.write_text("<!-- masking:begin -->\n<!-- masking:end -->\n")
     monkeypatch.setattr(masking, "PAGE", page)
+    monkeypatch.setattr(measurements, "RESULTS", tmp_path)
     rows = [{"what": "ours, cold, 1 process", "pictures_per_second": "89"}]
     arguments = masking.parse_arguments(["--folder", "UTKFace", "--output", str(tmp_path)])
     masking.write_results(rows, tmp_path, arguments)

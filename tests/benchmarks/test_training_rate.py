@@ -9,6 +9,7 @@ from benchmarks import training_rate
 from mask_utils import batch
 from mask_utils.datasets import read_dataset
 from mask_utils.demo_faces import write_drawn_datasets
+from reproduction import measurements
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_command_writes_its_table(masked, tmp_path, capsys, monkeypatch):
     page = tmp_path / "speed.md"
     page.write_text("<!-- training:begin -->\n<!-- training:end -->\n")
     monkeypatch.setattr(training_rate, "PAGE", page)
-    monkeypatch.setattr(training_rate, "RESULTS", tmp_path)
+    monkeypatch.setattr(measurements, "RESULTS", tmp_path)
     words = ["--base_folder", str(masked), "--recipes", "masked_dlib", "--steps", "2"]
     words += ["--repeats", "1", "--cache", str(tmp_path / "cache"), "--output", str(tmp_path)]
     assert training_rate.main([*words, "--set", "validation_people=2", "views=1", "batch=4"]) == 0
