@@ -96,6 +96,17 @@ def by_person(faces: Iterable[TrainingFace]) -> dict[str, list[TrainingFace]]:
     return people
 
 
+def is_held_out(face: TrainingFace, share: float, seed: int = 0) -> bool:
+    """Return whether an unlabelled picture is kept out of training, for tests by group.
+
+    Args:
+        face: its place alone decides, so that other pictures change nothing.
+        share: of the pictures that are held out, 0 to 1.
+        seed: of the draw.
+    """
+    return bool(picture_generator(seed, face.place).random() < share)
+
+
 class Division(NamedTuple):
     """Faces to train on, and the people held out for validation."""
 

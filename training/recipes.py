@@ -28,6 +28,8 @@ class Recipe(NamedTuple):
 
     datasets: to train on. unlabelled: datasets to train on without labels. test_datasets: kept for
     testing; people and pictures that may be in them are left out of training.
+    unlabelled_held_out: share of the unlabelled pictures that is kept out too, see
+    training.faces.is_held_out.
     network: one of NETWORKS. init: initial weights, which are none, imagenet, package (dlib's own),
     the name of a recipe whose weights are in the models folder, or a weight file.
     loss: logit (binary cross-entropy on the head), contrastive (margin on the distance of
@@ -60,6 +62,7 @@ class Recipe(NamedTuple):
     frozen: int = 0
     hard: float = 0.0
     unlabelled: tuple[str, ...] = ()
+    unlabelled_held_out: float = 0.0
     test_datasets: tuple[str, ...] = ()
     preprocessing: str = "published"
     augmentation: Augmentation = PUBLISHED_LOOK
@@ -121,6 +124,7 @@ RECIPES = {
     "masked_dlib": Recipe(
         datasets=("celeba",),
         unlabelled=("UTKFace",),
+        unlabelled_held_out=0.125,
         test_datasets=("lfw",),
         network="dlib",
         init="package",
@@ -129,15 +133,17 @@ RECIPES = {
         schedule="cosine",
         warm_up=30,
         batch=64,
-        steps=600,
-        epoch_steps=200,
-        frozen=8,
+        steps=1_500,
+        epoch_steps=500,
+        frozen=2,
         augmentation=Augmentation(
             published=0.5, shift=0.03, turn=4, zoom=0.05, light=0.1, contrast=0.25, blur=1.0
         ),
+        validation_people=40,
         views=4,
         plain=0.3,
-        blend=0.6,
+        relations=5.0,
+        blend=0.8,
         metric=3.0,
         identity=0.1,
         rivals=0.2,
@@ -186,7 +192,9 @@ _USED_BY = {
     ),
     **dict.fromkeys(("queue", "temperature", "momentum"), ("loss", ("momentum",))),
     "hard": ("loss", _PAIRS),
-    "unlabelled": ("loss", ("distillation", "momentum")),
+    **dict.fromkeys(
+        ("unlabelled", "unlabelled_held_out"), ("loss", ("distillation", "momentum"))
+    ),
     "preprocessing": ("network", tuple(name for name in NETWORKS if name != "dlib")),
     "frozen": ("network", ("dlib",)),
     "warm_up": ("schedule", ("cosine",)),
@@ -205,7 +213,8 @@ _CHOICES = {
     "types": MASK_TYPES,
     "styles": STYLES,
 }
-_SHARES = ("hard", "plain", "momentum", "published", "patterned", "flip", "zoom")
+_SHARES = ("hard", "plain", "momentum", "unlabelled_held_out", "published", "patterned", "flip")
+_SHARES += ("zoom",)
 _POSITIVE = ("learning_rate", "batch", "steps", "epoch_steps", "queue", "temperature", "sharpness")
 
 

@@ -15,7 +15,7 @@ from face_models.vectors import Embeddings, embed_pictures
 from mask_utils.detection import YUNET
 from mask_utils.landmark_cache import detector_name
 from mask_utils.landmarks import Face
-from training.faces import TrainingFace, by_person, divide, read_faces
+from training.faces import TrainingFace, by_person, divide, is_held_out, read_faces
 from training.recipes import Recipe
 
 SAME_PERSON = 0.45
@@ -135,7 +135,9 @@ def choose_faces(
         faces = [face for face in faces if face.person in names]
     if recipe.unlabelled:
         more = read_faces(base_folder, recipe.unlabelled)
-        faces += [face._replace(person="") for face in more]
+        kept = [face for face in more if not is_held_out(face, recipe.unlabelled_held_out)]
+        faces += [face._replace(person="") for face in kept]
+        print(f"held out for tests by group: {len(more) - len(kept)} of {len(more)} unlabelled")
     overlap = Overlap([], {})
     if recipe.test_datasets:
         tests = read_faces(base_folder, recipe.test_datasets)
