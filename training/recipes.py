@@ -192,9 +192,7 @@ _USED_BY = {
     ),
     **dict.fromkeys(("queue", "temperature", "momentum"), ("loss", ("momentum",))),
     "hard": ("loss", _PAIRS),
-    **dict.fromkeys(
-        ("unlabelled", "unlabelled_held_out"), ("loss", ("distillation", "momentum"))
-    ),
+    **dict.fromkeys(("unlabelled", "unlabelled_held_out"), ("loss", ("distillation", "momentum"))),
     "preprocessing": ("network", tuple(name for name in NETWORKS if name != "dlib")),
     "frozen": ("network", ("dlib",)),
     "warm_up": ("schedule", ("cosine",)),
