@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from face_models.dlib_file import BLOCKS, STAGES, package_weights, read_dat
@@ -98,3 +99,13 @@ def freeze_stages(model: keras.Model, count: int) -> keras.Model:
         if layer.weights:
             layer.trainable = layer.name.split("_")[0] not in STAGES[:count]
     return model
+
+
+def pooled_network(model: keras.Model) -> keras.Model:
+    """Return the dlib network without its last layer: chip -> 256 features, (n, 256) float32."""
+    return keras.Model(model.inputs, model.get_layer("embedding_pool").output, name="dlib_pooled")
+
+
+def last_kernel(model: keras.Model) -> np.ndarray:
+    """Return the last layer's weights, float32 (256, 128): features @ these are the vectors."""
+    return np.asarray(model.get_layer("embedding_dense").get_weights()[0])
