@@ -1,18 +1,17 @@
 """Test masked_dlib, the matcher trained here, against dlib's network off the shelf.
 
-Trained here; no table of the papers. Exact EER with 95 % intervals (bootstrap over subjects) for
-several seeds of the training and their mean, on LFW's official pairs with masks on neither side, on
-the probe or on both, with every mask type and style, and on real masks (RMFRD). Both sides of a
-pair use the same network, and no pair is one photograph twice.
+Trained here; no table of the papers. Exact EER and TAR at FMR 1 % with 95 % intervals (bootstrap
+over subjects) for several seeds of the training and their mean, on LFW's official pairs with masks
+on neither side, on the probe or on both, with every mask type and style, and on real masks (RMFRD,
+by the faces found and as whole crops, and its unmasked pictures against each other). No pair is one
+photograph twice. A second table has searches of a gallery (rank 1 and 5), with the TAR over all
+pairs.
 
 Chips are cut by the points found on each picture as it is, and a vector is the mean of a chip's and
-its mirror image's. Conditions A (chips by the landmarks of the unmasked picture) and B (by those
-predicted on the masked one, in the unmasked picture's box) use knowledge that a user does not have;
-their chips are not mirrored. A separate column counts pairs that could not be compared as
-non-matches.
+its mirror image's. A separate column counts pairs that could not be compared as non-matches.
 
-Writes results/masked_dlib.csv and .md with meta.json, results/masked_dlib_ablations.* for --others,
-and with --card the decision thresholds beside the first model.
+Writes results/masked_dlib.csv and .md with meta.json, results/masked_dlib_searches.*, and
+results/masked_dlib_ablations.* for --others.
 
     python regenerate_masked_dlib_results.py --base_folder ../data --lfw_pairs ../data/pairs.txt \\
         --seeds models-1 models-2 models-3
@@ -21,6 +20,7 @@ The main conditions take about two minutes per model on 2 cores; vectors are sto
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -30,15 +30,32 @@ from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 
 from DICTA2021 import score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
+from DICTA2021.matcher_conditions import (
+    CONDITIONS,
+    MAIN,
+    NOTE,
+    PLAIN,
+    REAL,
+    UNMASKED,
+    Condition,
+    Row,
+    row_of,
+)
+from DICTA2021.matcher_searches import (
+    SIDES,
+    SearchRow,
+    chip_embedder,
+    mean_row,
+    one_picture_each,
+    search_rows,
+)
 from DICTA2021.matchers import weight_file
 from DICTA2021.model_options import Options
-from face_models.preparation import Picture, chip_preparation
+from face_models.dlib_file import package_weights
 from face_models.vector_cache import weight_file_key
-from face_models.vectors import embed_pictures
 from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
@@ -46,9 +63,7 @@ from mask_utils.files import default_cache_file, write_file
 from mask_utils.generation import generate_masked_datasets
 from mask_utils.masking import MaskSettings
 from reproduction import provenance, tables
-from training.faces import read_faces
-from training.validation import distances_between
-from verification import metrics, pairs
+from verification import pairs
 
 HERE = Path(__file__).resolve().parent
 MODEL = "masked_dlib"
@@ -56,63 +71,17 @@ PAGES = (HERE / "models" / "README.md", HERE / "README.md")
 SHORT_PAGE = provenance.REPOSITORY / "docs" / "verification.md"
 """Pages with the table between the markers masked_dlib; SHORT_PAGE shows its main rows only."""
 
-PLAIN = MaskSettings()
-LIMITS = (0.01, 0.001)
-"""False match rates whose thresholds --card writes."""
 
-
-class Condition(NamedTuple):
-    """One test: how the masks look, who wears one, how chips are cut."""
-
-    name: str
-    look: MaskSettings
-    masks: str
-    alignment: str
-
-
-def condition(masks: str, alignment: str, look: MaskSettings = PLAIN, what: str = "") -> Condition:
-    """Return a condition, named by who wears a mask, how chips are cut and what the masks are."""
-    return Condition(", ".join(filter(None, (masks, alignment, what))), look, masks, alignment)
-
-
-MAIN = tuple(condition(masks, "found") for masks in pairs.MASK_SIDES if masks != "reference")
-REAL = ("real, found", "real, whole")
-CONDITIONS = (
-    *MAIN,
-    *(condition(masks, alignment) for masks in ("neither", "probe", "both") for alignment in "AB"),
-    *(
-        condition("probe", alignment, MaskSettings(mask=t), f"type {t}")
-        for t in "bcdef"
-        for alignment in ("found", "A", "B")
-    ),
-    *(
-        condition("probe", alignment, MaskSettings(style=style, color="random"), style)
-        for style in ("surgical", "cloth")
-        for alignment in ("found", "A", "B")
-    ),
+SEARCH_NOTE = (
+    "Gallery: the first picture of each person; searches: all other pictures. rank1, rank5: share "
+    "of searches that find their person among the first, with 95 % intervals (subjects bootstrap); "
+    "TAR100, TAR1000: share of genuine pairs accepted at FMR <= 1 % and <= .1 %, over all pairs of "
+    "a search and a gallery picture; FTE: pictures without a vector, whose searches fail."
 )
 
 
 Models = dict[str, tuple[str, Path]]
 """Name in the tables -> (matcher, models folder)."""
-
-
-class Row(NamedTuple):
-    """Figures of one model, or of the mean of several seeds, in one condition."""
-
-    condition: str
-    model: str
-    EER: float
-    low: float
-    high: float
-    least: float
-    most: float
-    FMR100: float
-    impostor: int
-    genuine: int
-    FTE: float
-    FTA: float
-    EER_failures_as_non_matches: float
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -150,9 +119,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--conditions", choices=("main", "all"), default="all", help="which tests (default: all)"
-    )
-    parser.add_argument(
-        "--card", action="store_true", help="also write the thresholds of the first seed's model"
     )
     parser.add_argument(
         "--work", type=Path, default=Path("masked_dlib_test"), help="folder for masked pictures"
@@ -218,107 +184,71 @@ def evaluate_lists(
     options = Options(
         alignment=alignment,
         faces=arguments.faces,
-        mirror=alignment not in ("A", "B"),
+        mirror=True,
         cache=arguments.cache,
     )
-    rows, replicates, results = [], [], []
+    rows, drawn, results = [], [], []
     for shown, (matcher, models_folder) in models.items():
         scorer = repository_scorer(matcher, base_folder, models_folder, options)
         result, comparisons = evaluate(
             scorer, shown, lists, dataset, None, arguments.seed, base_folder
         )
-        rows.append(_row(name, shown, result, result.low, result.high))
+        replicates = score_tables.bootstrap(comparisons, "exact", arguments.seed)
+        rows.append(row_of(name, shown, [result], [replicates]))
         if shown.startswith("seed "):
             results.append(result)
-            replicates.append(score_tables.bootstrap(comparisons, "exact", arguments.seed)["EER"])
+            drawn.append(replicates)
     if len(results) > 1:
-        # Subjects are drawn alike for every seed, so that the mean of the seeds has an interval.
-        spread = metrics.percentile_interval(np.mean(replicates, axis=0))
-        eers = [result.EER for result in results]
-        fields = ("EER", "FMR100", "EER_failures_as_non_matches")
-        means = {name: float(np.mean([getattr(r, name) for r in results])) for name in fields}
-        mean = results[0]._replace(**means)
-        row = _row(name, f"mean of {len(results)} seeds", mean, spread.low, spread.high)
-        rows.append(row._replace(least=min(eers), most=max(eers)))
+        rows.append(row_of(name, f"mean of {len(results)} seeds", results, drawn))
     return rows
 
 
-def _row(condition: str, model: str, result, low: float, high: float) -> Row:
-    return Row(
-        condition,
-        model,
-        result.EER,
-        low,
-        high,
-        result.EER,
-        result.EER,
-        result.FMR100,
-        result.impostor,
-        result.genuine,
-        result.FTE,
-        result.FTA,
-        result.EER_failures_as_non_matches,
-    )
-
-
-def thresholds(folder: Path, models_folder: Path, arguments: argparse.Namespace) -> dict:
-    """Return the distance below which a pair matches at each of LIMITS, and what that is based on.
-
-    Args:
-        folder: masked LFW; its unmasked copies are compared, each with all those of other people.
-        models_folder: of the model.
-        arguments: the command's.
-    """
+def evaluate_searches(models: Models, arguments: argparse.Namespace) -> list[SearchRow]:
+    """Search LFW's people, one unmasked picture each, for all their other pictures."""
     from face_models.dlib_resnet import dlib_network  # loads Keras, which --help does not wait for
 
-    faces = read_faces(folder, ["lfw"])
-    weights = weight_file(MODEL, models_folder)
-    found = embed_pictures(
-        [Picture(face.path) for face in faces],
-        lambda: dlib_network(weights),
-        weight_file_key("dlib features", weights),
-        chip_preparation("found", choice=arguments.faces),
-        mirror=True,
-        cache=arguments.cache,
-        progress=True,
-    )
-    people = np.array([face.person for face in faces])[found.rows >= 0]
-    vectors = found.vectors[found.rows[found.rows >= 0]]
-    distances = distances_between(vectors, vectors)
-    first, second = np.triu_indices(len(people), 1)
-    impostor = np.sort(distances[first, second][people[first] != people[second]])
-    limits = {}
-    for limit in LIMITS:
-        # As many impostor pairs as the limit allows lie below it; the next one is rejected.
-        limits[f"{limit:g}"] = round(float(impostor[int(limit * impostor.size)]), 4)
-    return {
-        "distance_below": limits,
-        "impostor_pairs": int(impostor.size),
-        "pictures": len(people),
-        "people": len(set(people)),
-        "data": f"{arguments.base_folder.name}/lfw, unmasked, {arguments.faces} face, chips as "
-        "found, mean of chip and mirror image",
-    }
+    folder = masked_folder(arguments, PLAIN)
+    searched = one_picture_each(pairs.read_people(folder, "lfw"))
+    embedders = {}
+    for shown, (matcher, models_folder) in models.items():
+        weights = weight_file(matcher, models_folder) or package_weights()
+        key = weight_file_key("dlib features", weights)
+        build = functools.partial(dlib_network, weights)
+        embedders[shown] = chip_embedder(
+            folder / "lfw", build, key, arguments.faces, arguments.cache
+        )
+    rows = []
+    for masks in SIDES:
+        of_condition = {
+            shown: search_rows(f"{masks}, found", shown, searched, embed, masks, arguments.seed)
+            for shown, embed in embedders.items()
+        }
+        rows += [row for row, _ in of_condition.values()]
+        seeds = [found for shown, found in of_condition.items() if shown.startswith("seed ")]
+        if len(seeds) > 1:
+            rows.append(mean_row(*zip(*seeds, strict=True), searched.of_probes, arguments.seed))
+    return rows
 
 
 def write_table(
-    rows: Sequence[Row], stem: Path, title: str, description: dict, before: str = ""
+    rows: Sequence[NamedTuple],
+    stem: Path,
+    title: str,
+    description: dict,
+    before: str = "",
+    note: str = NOTE,
 ) -> None:
     """Print rows and write them as CSV and Markdown, the latter after `before`, with meta.json."""
-    header = list(Row._fields)
+    header = list(rows[0]._fields)
     texts = [
         [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
         for row in rows
     ]
     print(tables.to_console(header, texts))
-    lines = "\n".join(",".join(f'"{t}"' if "," in t else t for t in row) for row in texts)
-    write_file(stem.with_suffix(".csv"), ",".join(header) + "\n" + lines + "\n")
+    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, texts))
     text = (
         f"# {title}\n\nTrained here. `{description['command']}`, on {description['hardware']}.\n\n"
-        f"{before}{tables.to_markdown(header, texts)}\n\n"
-        "Exact EER; low, high: its 95 % interval (subjects bootstrap); least, most: over the seeds;"
-        " FMR100: lowest FNMR at FMR <= 1 %; FTE: pictures without a vector; FTA: pairs never"
-        " compared, which count as non-matches in the last column.\n"
+        f"{before}{tables.to_markdown(header, texts)}\n\n{note}\n"
     )
     write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)
@@ -326,7 +256,7 @@ def write_table(
 
 def summary(rows: Sequence[Row], description: dict) -> str:
     """Return the READMEs' table, off the shelf beside the mean of the seeds, as Markdown."""
-    header = ["condition", "dlib off the shelf", "masked_dlib", "seeds", "FMR100", "FTA"]
+    header = ["condition", "dlib off the shelf", "masked_dlib", "seeds", "TAR at FMR 1 %", "FTA"]
     header.append("failures as non-matches")
     lines = []
     for name in dict.fromkeys(row.condition for row in rows):
@@ -339,7 +269,7 @@ def summary(rows: Sequence[Row], description: dict) -> str:
                 f"{old.EER:.4f} [{old.low:.4f}, {old.high:.4f}]",
                 f"{ours.EER:.4f} [{ours.low:.4f}, {ours.high:.4f}]",
                 f"{ours.least:.4f}–{ours.most:.4f}",
-                f"{old.FMR100:.4f} → {ours.FMR100:.4f}",
+                f"{old.TAR100:.4f} → {ours.TAR100:.4f}",
                 f"{ours.FTA:.4f}",
                 f"{old.EER_failures_as_non_matches:.4f} → {ours.EER_failures_as_non_matches:.4f}",
             ]
@@ -354,11 +284,29 @@ def summary(rows: Sequence[Row], description: dict) -> str:
         f"{tables.to_markdown(header, lines)}\n\nTrained here, {of}: exact EER with its 95 % "
         f"interval on {counts}, the same network on both sides, "
         f"{description['arguments']['faces']} face of each picture; no pair is one photograph. "
-        "Condition: who wears a mask; chips as found on the picture as it is, mean of chip and "
-        "mirror image; A: by the unmasked picture's landmarks; B: by those predicted on the masked "
-        "one. "
+        "Condition: who wears a mask; found: chips by the points found on the picture as it is; "
+        "whole: no face is looked for; mean of chip and mirror image. "
         f"`{description['command']}`, on {description['hardware']}; every interval: "
         "DICTA2021/results/masked_dlib.md."
+    )
+
+
+def searches_summary(rows: Sequence[SearchRow], description: dict) -> str:
+    """Return the card's table of searches, off the shelf beside the mean of the seeds."""
+    header = ["condition", "model", "rank 1", "rank 5", "TAR at FMR 1 %", "TAR at FMR .1 %"]
+    lines = []
+    for name in dict.fromkeys(row.condition for row in rows):
+        of_name = [row for row in rows if row.condition == name]
+        for row in (of_name[0], of_name[-1]):
+            ranks = [
+                f"{row.rank1:.4f} [{row.rank1_low:.4f}, {row.rank1_high:.4f}]",
+                f"{row.rank5:.4f} [{row.rank5_low:.4f}, {row.rank5_high:.4f}]",
+            ]
+            lines.append([name, row.model, *ranks, f"{row.TAR100:.4f}", f"{row.TAR1000:.4f}"])
+    return (
+        f"{tables.to_markdown(header, lines)}\n\nTrained here. {rows[0].searches:,} searches in a "
+        f"gallery of {rows[0].gallery:,} people of LFW. {SEARCH_NOTE} "
+        f"`{description['command']}`, on {description['hardware']}."
     )
 
 
@@ -398,11 +346,17 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         tables.fill_markers(SHORT_PAGE, summary(main_rows, description), MODEL)
     if others:
         write_ablations(rows, others, arguments, description)
-    if arguments.card:
-        found = thresholds(manifest.parent, arguments.seeds[0], arguments)
-        path = arguments.seeds[0] / f"{MODEL}.thresholds.json"
-        write_file(path, json.dumps(found, indent=2) + "\n")
-        print(f"{path}: {json.dumps(found)}")
+    searches = evaluate_searches(models, arguments)
+    write_table(
+        searches,
+        arguments.output / f"{MODEL}_searches",
+        "masked_dlib in searches of a gallery",
+        description,
+        note=SEARCH_NOTE,
+    )
+    if arguments.output == HERE / "results":
+        text = searches_summary(searches, description)
+        tables.fill_markers(PAGES[0], text, f"{MODEL}_searches")
     return 0
 
 
@@ -431,10 +385,17 @@ def evaluate_real_masks(models: Models, arguments: argparse.Namespace) -> list[R
     lists = arguments.work / "pairs real"
     people = pairs.read_real_mask_people(folder)
     pairs.write_pairs(pairs.real_mask_pairs(people, 0), lists, "rmfrd")
+    unmasked = arguments.work / "pairs real unmasked"
+    plain = people._replace(masked=people.unmasked)
+    compared = [
+        item._replace(pair=item.pair._replace(probe_is_masked="0"))
+        for item in pairs.without_same_photographs(pairs.real_mask_pairs(plain, 0))
+    ]
+    pairs.write_pairs(compared, unmasked, "rmfrd")
     rows = []
-    for name in REAL:
-        alignment = name.split(", ")[1]
-        rows += evaluate_lists(name, lists, "rmfrd", folder.parent, alignment, models, arguments)
+    for name, of in ((REAL[0], lists), (REAL[1], lists), (UNMASKED, unmasked)):
+        alignment = name.rsplit(", ", 1)[1]
+        rows += evaluate_lists(name, of, "rmfrd", folder.parent, alignment, models, arguments)
     return rows
 
 

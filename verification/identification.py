@@ -8,6 +8,9 @@ from verification.metrics import Interval, ScoreError, percentile_interval
 
 _REPLICATES = 1000
 
+FAILED = np.iinfo(np.int64).max
+"""Rank of a search that cannot find its person at any rank."""
+
 
 class RankRate(NamedTuple):
     """Share of searches whose person is among the first k candidates, with its 95 % interval."""
@@ -28,7 +31,7 @@ def mate_ranks(distances: np.ndarray, probes: np.ndarray, gallery: np.ndarray) -
 
     Returns:
         int64 (n,): 1 for the nearest person. A person at the same distance as the mate counts as
-        nearer, so that a constant distance finds nobody. m + 1 if the probe or its mate gave no
+        nearer, so that a constant distance finds nobody. FAILED if the probe or its mate gave no
         vector.
 
     Raises:
@@ -51,7 +54,7 @@ def mate_ranks(distances: np.ndarray, probes: np.ndarray, gallery: np.ndarray) -
     own = np.searchsorted(people, probes)
     mate = nearest[np.arange(len(probes)), own]
     ranks = (nearest <= mate[:, None]).sum(axis=1)
-    return np.where(np.isfinite(mate), ranks, len(gallery) + 1)
+    return np.where(np.isfinite(mate), ranks, FAILED)
 
 
 def rank_rate(ranks: np.ndarray, rank: int, people: np.ndarray, seed: int = 0) -> RankRate:

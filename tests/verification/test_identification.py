@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verification.identification import cumulative_match, mate_ranks, rank_rate
+from verification.identification import FAILED, cumulative_match, mate_ranks, rank_rate
 from verification.metrics import ScoreError
 
 GALLERY = np.array(["a", "b", "b", "c"])
@@ -22,7 +22,7 @@ def test_ranks_by_hand():
         ]
     )
     probes = np.array(["a", "b", "c", "a", "a"])
-    assert mate_ranks(distances, probes, GALLERY).tolist() == [1, 3, 3, 5, 5]
+    assert mate_ranks(distances, probes, GALLERY).tolist() == [1, 3, 3, FAILED, FAILED]
 
 
 def test_a_gallery_picture_without_a_vector_is_nobodys_neighbour():

@@ -1,0 +1,180 @@
+"""Searches of a gallery (1:N) by a matcher: one picture of each person, masked or unmasked probes.
+
+Beside them the TAR over all pairs of probe and gallery of different photographs, which are enough
+for a false match rate of .1 %; the official pairs are too few for it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from face_models.preparation import Picture, chip_preparation
+from face_models.vectors import Embeddings, embed_pictures
+from training.validation import distances_between
+from verification import metrics
+from verification.identification import mate_ranks, rank_rate
+from verification.pairs import People
+
+SIDES = {"neither": (False, False), "probe": (False, True), "both": (True, True)}
+"""Condition -> whether the gallery's and the probes' pictures are masked."""
+
+
+class SearchRow(NamedTuple):
+    """Searches of one model, or the mean of several seeds, in one condition.
+
+    rank1, rank5: share of searches that find their person among the first; low, high: 95 %
+    interval. TAR100, TAR1000: share of genuine pairs accepted at FMR 1 % and .1 %, over all pairs
+    of a probe and a gallery picture. FTE: pictures without a vector; a search without one fails.
+    """
+
+    condition: str
+    model: str
+    rank1: float
+    rank1_low: float
+    rank1_high: float
+    rank5: float
+    rank5_low: float
+    rank5_high: float
+    TAR100: float
+    TAR1000: float
+    gallery: int
+    searches: int
+    impostor: int
+    FTE: float
+
+
+class Searched(NamedTuple):
+    """Pictures of people: the gallery has one of each, the probes are all others.
+
+    gallery, probes: paths from the dataset's folder, without and with masks by side. of_gallery,
+    of_probes: the people in them.
+    """
+
+    gallery: Mapping[bool, list[str]]
+    of_gallery: np.ndarray
+    probes: Mapping[bool, list[str]]
+    of_probes: np.ndarray
+
+
+def one_picture_each(people: People) -> Searched:
+    """Divide pictures: the first of each person is the gallery, the others are probes.
+
+    Args:
+        people: with painted masks, so that pictures at the same index are one photograph; people
+            with one picture are in the gallery only.
+    """
+    names = sorted(people.unmasked)
+    sides = {False: people.unmasked, True: people.masked}
+    return Searched(
+        {masked: [of[name][0] for name in names] for masked, of in sides.items()},
+        np.array(names),
+        {masked: [p for name in names for p in of[name][1:]] for masked, of in sides.items()},
+        np.array([name for name in names for _ in people.unmasked[name][1:]]),
+    )
+
+
+def search_rows(
+    condition: str,
+    model: str,
+    searched: Searched,
+    embed: Callable[[Sequence[str]], Embeddings],
+    masks: str,
+    seed: int,
+) -> tuple[SearchRow, np.ndarray]:
+    """Search the gallery for every probe.
+
+    Args:
+        condition, model: names in the table.
+        searched: from one_picture_each.
+        embed: paths -> vectors.
+        masks: a key of SIDES.
+        seed: of the bootstrap.
+
+    Returns:
+        The row, and the rank of each search.
+    """
+    of_gallery, of_probe = SIDES[masks]
+    gallery, probes = searched.gallery[of_gallery], searched.probes[of_probe]
+    found = embed([*gallery, *probes])
+    vectors = np.full((len(found.rows), max(1, found.vectors.shape[1])), np.nan)
+    known = found.rows >= 0
+    vectors[known] = found.vectors[found.rows[known]]
+    distances = distances_between(vectors[len(gallery) :], vectors[: len(gallery)])
+    ranks = mate_ranks(distances, searched.of_probes, searched.of_gallery)
+    first, fifth = (rank_rate(ranks, rank, searched.of_probes, seed) for rank in (1, 5))
+    same = searched.of_probes[:, None] == searched.of_gallery
+    negatives, positives = (-distances[of & ~np.isnan(distances)] for of in (~same, same))
+    tars = [1 - metrics.fnmr_at_fmr(negatives, positives, rate) for rate in (0.01, 0.001)]
+    row = SearchRow(
+        condition,
+        model,
+        first.rate,
+        *first.interval[:2],
+        fifth.rate,
+        *fifth.interval[:2],
+        *tars,
+        len(gallery),
+        len(probes),
+        negatives.size,
+        1 - float(known.mean()),
+    )
+    return row, ranks
+
+
+def mean_row(
+    rows: Sequence[SearchRow], ranks: Sequence[np.ndarray], people, seed: int
+) -> SearchRow:
+    """Return the mean of several seeds; its interval draws the same people for each.
+
+    Args:
+        rows: one for each seed.
+        ranks: of their searches.
+        people: (n,), searched for.
+        seed: of the bootstrap.
+    """
+    names, of = np.unique(people, return_inverse=True)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), size=1000
+    )
+    count = drawn @ np.bincount(of)
+    bounds = {}
+    for rank in (1, 5):
+        shares = np.mean([found <= rank for found in ranks], axis=0)
+        bounds[rank] = metrics.percentile_interval(drawn @ np.bincount(of, shares) / count)
+    fields = ("rank1", "rank5", "TAR100", "TAR1000")
+    return rows[0]._replace(
+        model=f"mean of {len(rows)} seeds",
+        **{name: float(np.mean([getattr(row, name) for row in rows])) for name in fields},
+        rank1_low=bounds[1].low,
+        rank1_high=bounds[1].high,
+        rank5_low=bounds[5].low,
+        rank5_high=bounds[5].high,
+    )
+
+
+def chip_embedder(
+    folder: Path, build: Callable[[], object], key: str, faces: str, cache: Path
+) -> Callable[[Sequence[str]], Embeddings]:
+    """Return a function from paths below a folder to vectors: chips as found, with mirror images.
+
+    Args:
+        folder: of the dataset.
+        build, key: see face_models.vectors.embed_pictures.
+        faces: which face of a picture is taken, largest or central.
+        cache: folder of vectors.
+    """
+
+    def embed(places: Sequence[str]) -> Embeddings:
+        return embed_pictures(
+            [Picture(folder / place) for place in places],
+            build,
+            key,
+            chip_preparation("found", choice=faces),
+            mirror=True,
+            cache=cache,
+            progress=True,
+        )
+
+    return embed
