@@ -259,14 +259,21 @@ def listed_pairs(path: Path, folder: Path, masks: str) -> list[Comparison]:
         exist.
 
     Raises:
-        PairError: the folder or the list is missing, or a line is malformed.
+        PairError: the folder or the list is missing, a line is malformed, or no pair is possible.
     """
     if not folder.is_dir():
         raise PairError(f"expected the folder of the dataset; {folder} does not exist")
     exists = functools.cache(lambda place: is_regular_file(folder / place))
     listed = read_pair_file(path)
     paths = [_of_lfw(item) if isinstance(item, LfwPair) else item for item in listed]
-    return [_comparison(item, masks, exists) for item in paths]
+    comparisons = [_comparison(item, masks, exists) for item in paths]
+    if not any(item.possible for item in comparisons):
+        missing = next(place for place in comparisons[0].pair[:2] if not exists(place))
+        raise PairError(
+            f"expected pictures of {path} in {folder}; no pair has both, {missing} among the "
+            "missing; masked copies are made by generate_mask_to_datasets.py"
+        )
+    return comparisons
 
 
 def _of_lfw(pair: LfwPair) -> PathPair:

@@ -264,6 +264,16 @@ def test_listed_pairs_wear_masks_on_the_sides_asked_for(tmp_path, masks):
     assert comparison.possible
 
 
+def test_a_list_of_which_no_picture_is_there_is_refused(tmp_path):
+    touch(tmp_path / "lfw", "Ann/Ann_0001.jpg", "Ann/Ann_0002.jpg")
+    (tmp_path / "pairs.txt").write_text("Ann 1 2\n")
+    assert listed_pairs(tmp_path / "pairs.txt", tmp_path / "lfw", "neither")
+    with pytest.raises(PairError, match=r"\./Ann/masked_Ann_0002\.jpg among the missing"):
+        listed_pairs(tmp_path / "pairs.txt", tmp_path / "lfw", "probe")
+    with pytest.raises(PairError, match="celeba does not exist"):
+        listed_pairs(tmp_path / "pairs.txt", tmp_path / "celeba", "probe")
+
+
 def test_official_pairs_are_no_paths(tmp_path):
     (tmp_path / "pairs.txt").write_text("Ann/Ann_0001.jpg Ann/Ann_0003.jpg 1\n")
     with pytest.raises(PairError, match="--protocol list reads"):
