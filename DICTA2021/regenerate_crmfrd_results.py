@@ -2,9 +2,9 @@
 
     cd DICTA2021 && python regenerate_crmfrd_results.py
 
-c-RMFRD is RMFRD with its wrong and unusable pictures removed by hand (AvLab-CV). Its table stands in
-expected/crmfrd.csv; all 48 cells are NO EVIDENCE, since neither scores nor those networks' weights
-are here. Your own model on its list of pairs, where you have the pictures:
+c-RMFRD is RMFRD cleaned by hand (AvLab-CV/Masked-Face-Recognition). Its table stands in
+expected/crmfrd.csv; all 48 cells are NO EVIDENCE, since neither its scores nor the weights of those
+networks are here. Your own model on its list of pairs, where you have the pictures:
 
     python generate_pairs.py --base_folder ../data --datasets crmfrd --protocol list \\
         --list ../data/crmfrd.csv --output ../pairs
