@@ -15,17 +15,22 @@ from reproduction.report_tables import Intervals
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+SYMBOLS = {
+    **{"circle": "●", "square": "■", "diamond": "◆"},
+    **{"triangle-up": "▲", "cross": "✚", "x": "✖"},
+}
+"""plotly's symbols, and the letters that show them in a legend."""
 DET_TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4, 0.6)
 
 
 class Entry(NamedTuple):
-    """A line of a chart's legend: its trace is at the same index."""
+    """A line of a chart's legend, whose trace is at the same index: a dashed line, or a letter."""
 
     name: str
     colour: str
     dash: str
     empty: bool
+    letter: str = ""
 
 
 class Chart(NamedTuple):
@@ -128,6 +133,7 @@ def interval_chart(found: Intervals) -> Chart:
     traces, legend = [], []
     for at, model in enumerate(found.models):
         colour = COLOURS[at % len(COLOURS)]
+        symbol = list(SYMBOLS)[(at + at // len(COLOURS)) % len(SYMBOLS)]
         shown = [name for name in found.conditions if (model, name) in found.rates]
         rates = [found.rates[model, name] for name in shown]
         traces.append(
@@ -146,16 +152,12 @@ def interval_chart(found: Intervals) -> Chart:
                     "thickness": 1.5,
                     "width": 3,
                 },
-                "marker": {
-                    "color": colour,
-                    "symbol": SYMBOLS[(at + at // len(COLOURS)) % len(SYMBOLS)],
-                    "size": 8,
-                },
+                "marker": {"color": colour, "symbol": symbol, "size": 8},
                 "text": [f"EER {rate:.4f} [{low:.4f}, {high:.4f}]" for rate, low, high in rates],
                 "hovertemplate": "%{text}<br>%{y}<extra>%{fullData.name}</extra>",
             }
         )
-        legend.append(Entry(model, colour, "solid", False))
+        legend.append(Entry(model, colour, "solid", False, SYMBOLS[symbol]))
     figure = _figure(
         traces,
         scattermode="group",

@@ -1,7 +1,6 @@
 """The web page of results: template, style and script of page/, everything in one file."""
 
 import base64
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from reproduction import provenance
-from reproduction.report_parts import Chapter, NamedTable
+from reproduction.report_parts import Chapter, NamedTable, anchor
 from reproduction.report_pictures import Chip
 from reproduction.report_tables import VERDICTS
 
@@ -42,7 +41,7 @@ def page(title: str, chapters: Sequence[Chapter], chips: Sequence[Chip], command
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["slug"] = lambda text: re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    environment.filters["slug"] = anchor
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     environment.filters["escape_json"] = _escape_json
     environment.tests["table"] = lambda block: isinstance(block, NamedTable)

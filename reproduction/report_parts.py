@@ -6,6 +6,7 @@ that drew them.
 """
 
 import json
+import re
 import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -99,7 +100,25 @@ def read_chapter(folder: Path, expected: dict[str, list[tables.Expected]]) -> Ch
             lone.setdefault(_meta(path).get("command", ""), []).append(path)
     parts = [_result(path, owned[path.stem], curves, expected) for path in heads]
     parts += [_figures(command, paths, curves) for command, paths in lone.items()]
-    return Chapter(str(portable(folder)), parts)
+    return Chapter(str(portable(folder)), _distinct(parts))
+
+
+def anchor(text: str) -> str:
+    """Return a name as part of an element's id."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _distinct(parts: Sequence[Part]) -> list[Part]:
+    """Number names that would have the same anchor, and add the name to titles that come twice."""
+    titles = [part.title for part in parts]
+    seen: dict[str, int] = {}
+    distinct = []
+    for part in parts:
+        number = seen[anchor(part.name)] = seen.get(anchor(part.name), 0) + 1
+        name = f"{part.name} {number}" if number > 1 else part.name
+        title = f"{part.title} ({name})" if titles.count(part.title) > 1 else part.title
+        distinct.append(part._replace(name=name, title=title))
+    return distinct
 
 
 def _is_result(path: Path) -> bool:

@@ -168,6 +168,17 @@ def test_figures_and_curves_are_with_their_result(results, tmp_path):
     assert "alone.png" not in part and "alone.png" in text
 
 
+def test_anchors_and_titles_are_distinct(results, tmp_path):
+    for name, model in (("roc_a", "a"), ("roc_b", "b")):
+        Image.new("RGB", (30, 10)).save(results / f"{name}.png")
+        meta = f'{{"command": "python draw.py --model {model}"}}'
+        (results / f"{name}.meta.json").write_text(meta)
+    page = Page(made(tmp_path, results))
+    assert len(page.ids) == len(set(page.ids))
+    assert {"part-1-draw", "part-1-draw-2"} <= set(page.ids)
+    assert "Figures of draw.py (draw 2)" in page.text
+
+
 def test_published_tables_without_a_result_are_shown(results, tmp_path):
     header = "table,row,column,metric,published,decimals,source,status,note,tolerance,recorded\n"
     folder = tmp_path / "expected"
