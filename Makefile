@@ -1,8 +1,8 @@
 # `make` and `make help` print the lines that begin with two hash signs. Every other target but clean
 # creates .venv first; that takes Python 3.10-3.13 and a package index.
-# make test EXTRAS=test,cluster,download,heif,torch   also installs these optional parts
+# make test EXTRAS=test,cluster,download,report,heif,torch   also installs these optional parts
 PYTHON ?= python3
-EXTRAS ?= test,cluster,download
+EXTRAS ?= test,cluster,download,report
 VENV := .venv
 RUN := $(VENV)/bin/python
 
@@ -67,6 +67,15 @@ PUBLISHED ?= data/published
 tables: install
 	$(RUN) DICTA2021/regenerate_all.py --published $(PUBLISHED)
 	$(RUN) DICTA2021/fill_run_here_tables.py
+
+REPORT ?= report.html
+PICTURES ?=
+.PHONY: report
+## make report        one web page of the stored results; REPORT=report.html, PICTURES=folder of chips
+report: install
+	$(RUN) -m reproduction.report --results DICTA2021/results DICTA2021/graphs AJCAI2021/results \
+		AJCAI2021/data benchmarks/results --expected DICTA2021/expected AJCAI2021/expected \
+		$(if $(PICTURES),--pictures $(PICTURES)) --output $(REPORT)
 
 BASE ?= data
 ATTRIBUTES := sex race age age_classification

@@ -4,8 +4,9 @@
 
 The similarities: 1/(1 + distance) of the 2048 pooled features, the same of the 512 features, and
 the sigmoid of the head. Writes far_frr_<dataset>.png for each dataset to graphs/, and with --det
-det_similarities_<dataset>.png. All three are drawn on the same pairs, the first 1,001 of each list,
-although the 2048 files are longer. Run time: about 3 s on 2 CPU cores.
+det_similarities_<dataset>.png, with the curves as .csv (reproduction/det_files.py). All three are
+drawn on the same pairs, the first 1,001 of each list, although the 2048 files are longer. Run time:
+about 3 s on 2 CPU cores.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 from DICTA2021 import score_tables
 from mask_utils.errors import end_cleanly
 from reproduction import options, provenance
+from reproduction.det_files import Curve, write_det
 from reproduction.published import PublishedFileError
 from verification import metrics
 
@@ -51,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if folder is None:
         return 2
     from reproduction.figures import save  # matplotlib: only once there is something to draw
+    from verification.det_curves import thin_det
     from verification.figures import draw_det, draw_error_rates
 
     failed = False
@@ -70,6 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # If no similarity makes an error, there is no curve to draw.
         if arguments.det and any(metrics.equal_error_rate(*pair).eer for pair in scores.values()):
             figures["det_similarities"] = draw_det(scores, title)
+            thin = {Curve(name, dataset): thin_det(*pair) for name, pair in scores.items()}
+            write_det(arguments.output / f"det_similarities_{dataset}.csv", thin)
         flags = ["--det"] * arguments.det
         description = provenance.describe(
             shlex.join(["python", Path(__file__).name, *flags]),

@@ -6,7 +6,8 @@ or a published one. Models are given by
   --keras FILE.keras     your own model: a picture (height, width, 3) -> a vector
   --embeddings FILE.csv  your own vectors: a column picture (path below the dataset's folder), then
                          one column per dimension
-Results: <name>.csv, .md and .meta.json, and ROC and DET figures. Scoring 1,200 LFW pairs with dlib
+Results: <name>.csv, .md and .meta.json, ROC and DET figures, and the DET curves as
+<name>_det.csv (reproduction/det_files.py describes it). Scoring 1,200 LFW pairs with dlib
 takes about 20 s on 2 cores; the second time, with the cache of vectors, 6 s.
 """
 
@@ -35,6 +36,7 @@ from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
+from reproduction.det_files import Curve, write_det
 from reproduction.published import Comparisons
 from verification import metrics
 
@@ -150,13 +152,14 @@ def _text(value: object) -> str:
 
 
 def write_results(
-    results: list[Result], comparisons: dict[str, Comparisons], stem: Path, description: dict
+    results: list[Result], comparisons: dict[Curve, Comparisons], stem: Path, description: dict
 ) -> None:
-    """Print the table and write it with its figures: <stem>.csv, .md, .meta.json, _roc, _det.
+    """Print the table and write it: <stem>.csv, .md, .meta.json, _roc.png, _det.png, _det.csv.
 
     If there are more curves than fit into one figure, the others go to <stem>_roc_2 and so on.
     """
     from reproduction import figures
+    from verification.det_curves import thin_det
     from verification.figures import draw_det, draw_roc
 
     header = list(Result._fields)
@@ -173,7 +176,10 @@ def write_results(
     )
     write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)
-    curves = {name: score_tables.split(found) for name, found in comparisons.items()}
+    scores = {curve: score_tables.split(found) for curve, found in comparisons.items()}
+    thin = {curve: thin_det(*pair) for curve, pair in scores.items()}
+    write_det(stem.with_name(f"{stem.name}_det.csv"), thin)
+    curves = {", ".join(curve): pair for curve, pair in scores.items()}
     names = list(curves)
     for number, start in enumerate(range(0, len(names), CURVES), start=1):
         part = {name: curves[name] for name in names[start : start + CURVES]}
@@ -280,7 +286,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
                 )
                 results.append(result)
                 if np.isfinite(result.EER):
-                    curves[f"{model}, {dataset}, {lists.name}"] = comparisons
+                    curves[Curve(model, f"{dataset}, {lists.name}")] = comparisons
     inputs = input_hashes(
         arguments.base_folder,
         arguments.pairs,

@@ -9,6 +9,10 @@ Protocols:
                   of the same and of another person; two for a person with only one picture
   all_identities  per person an unmasked reference, a masked genuine and a masked impostor probe
   lfw_official    LFW's own pairs (--lfw_pairs), with masks on the sides that --masks names
+  list            pairs that others listed (--list): lines "reference probe label" of picture paths
+                  below the dataset's folder, label 1 for the same person and 0 otherwise, as
+                  c-RMFRD's; or LFW's "name i j" and "name i other j". Spaces, tabs or commas, with
+                  or without a line of column names, in UTF-8, UTF-16 or GBK
   real_masks      pictures with real masks against unmasked ones (RMFD, the in-house dataset)
 """
 
@@ -19,10 +23,12 @@ from pathlib import Path
 from mask_utils.argument_types import new_parser, positive, seed_number
 from mask_utils.errors import end_cleanly
 from verification.pairs import (
+    LISTED,
     MASK_SIDES,
     Comparison,
     PairError,
     all_identities_pairs,
+    listed_pairs,
     official_lfw_pairs,
     published_pairs,
     read_people,
@@ -33,7 +39,7 @@ from verification.pairs import (
     write_pairs,
 )
 
-PROTOCOLS = ("published", "all_identities", "lfw_official", "real_masks")
+PROTOCOLS = ("published", "all_identities", "lfw_official", "list", "real_masks")
 
 
 def make_pairs(
@@ -42,7 +48,8 @@ def make_pairs(
     protocol: str,
     seed: int,
     lfw_pairs: Path | None,
-    masks: str,
+    masks: str | None,
+    pair_list: Path | None,
 ) -> tuple[list[Comparison], int]:
     """Make the comparisons of one dataset; see the protocols above.
 
@@ -55,6 +62,10 @@ def make_pairs(
     if protocol == "real_masks":
         people = read_real_mask_people(base_folder / dataset)
         return real_mask_pairs(people, seed), people.without_mask
+    if protocol == "list":
+        if pair_list is None:
+            raise PairError("expected --list, the file of pairs, for --protocol list")
+        return listed_pairs(pair_list, base_folder / dataset, masks or LISTED), 0
     people = read_people(base_folder, dataset)
     if protocol == "published":
         return published_pairs(people, seed), people.without_mask
@@ -62,7 +73,7 @@ def make_pairs(
         return all_identities_pairs(people, seed), people.without_mask
     if lfw_pairs is None:
         raise PairError("expected --lfw_pairs, LFW's pairs file, for --protocol lfw_official")
-    return official_lfw_pairs(lfw_pairs, people, masks), people.without_mask
+    return official_lfw_pairs(lfw_pairs, people, masks or "probe"), people.without_mask
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -78,11 +89,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="folder for the lists")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="published")
     parser.add_argument("--lfw_pairs", type=Path, metavar="FILE", help="LFW's pairs.txt")
+    parser.add_argument("--list", type=Path, metavar="FILE", help="the pairs of --protocol list")
     parser.add_argument(
         "--masks",
         choices=MASK_SIDES,
-        default="probe",
-        help="which side of LFW's pairs wears a mask (default: probe)",
+        help="which side of listed pairs is the masked copy of the picture (default for LFW's: "
+        "probe; for --protocol list: pictures as they are listed)",
     )
     parser.add_argument(
         "--exclude_same_photo",
@@ -93,7 +105,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--seed", type=seed_number, default=0, help="of the random draws (default: 0)"
     )
     parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.list and arguments.protocol != "list":
+        parser.error("--list is of --protocol list")
+    return arguments
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -110,6 +125,7 @@ def _generate(arguments: argparse.Namespace) -> int:
             arguments.seed,
             arguments.lfw_pairs,
             arguments.masks,
+            arguments.list,
         )
         made = len(comparisons)
         comparisons = without_repeats(comparisons)

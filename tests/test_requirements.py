@@ -12,6 +12,7 @@ PACKAGES = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "dlib": "dlib-bin",
+    "markdown_it": "markdown-it-py",
     "pillow_heif": "pillow-heif",
     "sklearn": "scikit-learn",
 }

@@ -5,23 +5,22 @@ that the protocol asks for, and landmark_evaluation_input_<dataset>.txt with tho
 all exist (a picture has a masked copy only if a face was found in it).
 """
 
+import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from mask_utils.errors import UserError
-from mask_utils.files import write_file
+from mask_utils.files import is_regular_file, write_file
 from mask_utils.manifest import NOT_FAILURES, VANISHED, open_manifest
 from mask_utils.seeding import picture_generator
 from reproduction.published import Pair, same_photograph
+from verification.pair_files import LfwPair, PairError, PathPair, read_pair_file
 
 MASK_SIDES = ("neither", "reference", "probe", "both")
 """Which sides of LFW's official pairs wear a mask."""
-
-
-class PairError(UserError):
-    """Pairs cannot be made; the message is one line for the user."""
+LISTED = "listed"
+"""Masks as the pictures of a list show them."""
 
 
 class People(NamedTuple):
@@ -221,8 +220,7 @@ def official_lfw_pairs(path: Path, people: People, masks: str) -> list[Compariso
     """Read LFW's official pairs and put masks on one, both or neither side.
 
     Args:
-        path: LFW's pairs file: a header of numbers, then "name i j" (same person) or
-            "name i other j", separated by tabs or spaces.
+        path: LFW's pairs file; see verification/pair_files.py for the forms it may have.
         people: see read_people.
         masks: one of MASK_SIDES.
 
@@ -231,37 +229,78 @@ def official_lfw_pairs(path: Path, people: People, masks: str) -> list[Compariso
         unmasked, is not in the dataset.
 
     Raises:
-        PairError: the file is missing or a line is malformed; the message gives its number.
+        PairError: the file is missing, a line is malformed, or it lists paths of pictures.
 
     Source: LFW, view 2.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PairError(f"expected LFW's pairs file; {path} cannot be read: {error}") from None
+    listed = read_pair_file(path)
+    if not isinstance(listed[0], LfwPair):
+        raise PairError(
+            f"expected lines 'name i j' or 'name i other j' in {path}; got paths of pictures, "
+            "which --protocol list reads"
+        )
     known = {
         place for group in (people.unmasked, people.masked) for p in group for place in group[p]
     }
-    comparisons = []
-    for number, line in enumerate(lines, 1):
-        fields = line.split()
-        if not fields or (number == 1 and all(field.isdecimal() for field in fields)):
-            continue
-        if len(fields) == 3:
-            fields = [fields[0], fields[1], fields[0], fields[2]]
-        if len(fields) != 4 or not (fields[1].isdecimal() and fields[3].isdecimal()):
-            raise PairError(
-                f"{path}, line {number}: expected 'name i j' or 'name i other j'; got {line!r}"
-            )
-        covered = [masks in ("reference", "both"), masks in ("probe", "both")]
-        places = [
-            f"./{name}/{'masked_' if mask else ''}{name}_{int(i):04}.jpg"
-            for name, i, mask in zip(fields[::2], fields[1::2], covered, strict=True)
-        ]
-        pair = Pair(places[0], places[1], *(str(int(mask)) for mask in covered))
-        label = int(fields[0] == fields[2])
-        comparisons.append(Comparison(pair, label, all(place in known for place in places)))
+    return [_comparison(_of_lfw(item), masks, lambda place: place in known) for item in listed]
+
+
+def listed_pairs(path: Path, folder: Path, masks: str) -> list[Comparison]:
+    """Read a list of pairs that others published, and put masks where they are wanted.
+
+    Args:
+        path: the list; see verification/pair_files.py for the forms it may have.
+        folder: of the dataset, which the paths start from.
+        masks: one of MASK_SIDES: which side is the masked copy of the listed picture, beside it;
+            or LISTED: pictures are taken as they are listed.
+
+    Returns:
+        All pairs of the list, in order; a pair is not possible if one of its pictures does not
+        exist.
+
+    Raises:
+        PairError: the folder or the list is missing, a line is malformed, or no pair is possible.
+    """
+    if not folder.is_dir():
+        raise PairError(f"expected the folder of the dataset; {folder} does not exist")
+    exists = functools.cache(lambda place: is_regular_file(folder / place))
+    listed = read_pair_file(path)
+    paths = [_of_lfw(item) if isinstance(item, LfwPair) else item for item in listed]
+    comparisons = [_comparison(item, masks, exists) for item in paths]
+    if not any(item.possible for item in comparisons):
+        missing = next(place for place in comparisons[0].pair[:2] if not exists(place))
+        raise PairError(
+            f"expected pictures of {path} in {folder}; no pair has both, {missing} among the "
+            "missing; masked copies are made by generate_mask_to_datasets.py"
+        )
     return comparisons
+
+
+def _of_lfw(pair: LfwPair) -> PathPair:
+    places = [f"{n}/{n}_{i:04}.jpg" for n, i in (pair[:2], pair[2:])]
+    return PathPair(*places, int(pair.reference == pair.probe))
+
+
+def _comparison(item: PathPair, masks: str, exists: Callable[[str], bool]) -> Comparison:
+    """Make a comparison of two listed pictures, or of their masked copies where wanted."""
+    places, flags = [], []
+    for place, side in ((item.reference, "reference"), (item.probe, "probe")):
+        folder, _, name = place.rpartition("/")
+        covered = masks in (side, "both")
+        name = f"masked_{name}" if covered else name
+        places.append(f"./{folder}/{name}" if folder else f"./{name}")
+        flags.append(str(int(_shows_mask(places[-1]) if masks == LISTED else covered)))
+    return Comparison(Pair(*places, *flags), item.label, all(map(exists, places)))
+
+
+def _shows_mask(place: str) -> bool:
+    """Whether a picture shows a mask, by its name: painted, of RMFD, or of the in-house dataset."""
+    path = PurePosixPath(place)
+    return (
+        path.name.startswith("masked_")
+        or path.parent.name == "mask"
+        or bool(_REAL_MASK_NAME.fullmatch(path.name))
+    )
 
 
 def without_same_photographs(comparisons: Iterable[Comparison]) -> list[Comparison]:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from DICTA2021 import draw_far_frr_graphs_for_multiple_models, draw_roc_curve_for_each_dataset
+from DICTA2021.score_tables import DATASETS
+from reproduction.det_files import read_det
 from verification import figures, metrics
 
 PNG = b"\x89PNG"
@@ -17,11 +19,15 @@ def same_pairs(monkeypatch):
 def test_roc_det_and_histograms(toy):
     assert draw_roc_curve_for_each_dataset.main(toy.arguments("--model", "Ensemble", "--pdf")) == 0
     names = sorted(path.name for path in toy.output.iterdir())
-    assert names == sorted(
+    drawn = [
         f"{kind}_Ensemble.{suffix}"
         for kind in ("roc", "det", "histograms")
         for suffix in ("png", "pdf", "meta.json")
-    )
+    ]
+    assert names == sorted([*drawn, "det_Ensemble.csv"])
+    curves = read_det(toy.output / "det_Ensemble.csv")
+    assert {curve.model for curve in curves} == {"Ensemble"}
+    assert {curve.condition for curve in curves} == set(DATASETS)
     assert (toy.output / "roc_Ensemble.png").read_bytes().startswith(PNG)
 
 
@@ -32,6 +38,8 @@ def test_error_rates_of_one_dataset(toy, same_pairs):
         "far_frr_lfw.png",
         "det_similarities_lfw.png",
     }
+    curves = read_det(toy.output / "det_similarities_lfw.csv")
+    assert {curve.condition for curve in curves} == {"lfw"} and len(curves) == 3
 
 
 def test_missing_score_files_are_named(toy, capsys):

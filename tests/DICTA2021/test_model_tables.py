@@ -25,6 +25,7 @@ from mask_utils import batch
 from mask_utils.datasets import read_dataset
 from mask_utils.demo_faces import write_drawn_datasets
 from mask_utils.errors import UserError
+from reproduction.det_files import Curve, read_det
 from reproduction.provenance import REPOSITORY
 from reproduction.published import Comparisons, Pair
 from verification import figures
@@ -89,6 +90,9 @@ def test_evaluate_dlib_by_every_alignment(masked, tmp_path, capsys):
     assert float(table["dlib A"]["FTE"]) == float(table["dlib whole"]["FTE"]) == 0
     assert (tmp_path / "drawn_roc.png").stat().st_size > 10_000
     assert (tmp_path / "drawn_det.png").exists()
+    curves = read_det(tmp_path / "drawn_det.csv")
+    assert [curve.model for curve in curves] == list(table)
+    assert {curve.condition for curve in curves} == {"lfw, published"}
     meta = json.loads((tmp_path / "drawn.meta.json").read_text())
     assert str(tmp_path) not in json.dumps(meta)
     assert "cores" in meta["hardware"] and meta["hardware"] in (tmp_path / "drawn.md").read_text()
@@ -134,14 +138,15 @@ def test_faces_are_chosen_as_their_masks_were_painted(tmp_path, settings, expect
 
 def test_no_curve_is_dropped_from_the_figures(tmp_path, monkeypatch):
     comparisons = Comparisons(np.array([0.1, 0.6, 0.5, 0.9]), np.array([0, 0, 1, 1]), [], (2, 2))
-    found = {f"model {i}": comparisons for i in range(16)}
+    found = {Curve(f"model {i}", "lfw, probe"): comparisons for i in range(16)}
     drawn = []
     monkeypatch.setattr(figures, "draw_roc", lambda curves, _: drawn.extend(curves) or Figure())
     monkeypatch.setattr(figures, "draw_det", lambda curves, _: Figure())
     result = evaluate_model.Result("p", "d", "m", 2, 2, *[0.5] * 9)
     description = {"command": "python x.py", "hardware": "some"}
     evaluate_model.write_results([result], found, tmp_path / "t", description)
-    assert drawn == list(found)
+    assert drawn == [f"model {i}, lfw, probe" for i in range(16)]
+    assert list(read_det(tmp_path / "t_det.csv")) == list(found)
     names = {path.name for path in tmp_path.glob("*.png")}
     assert names == {"t_roc.png", "t_roc_2.png", "t_det.png", "t_det_2.png"}
 

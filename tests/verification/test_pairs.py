@@ -9,10 +9,12 @@ from mask_utils.ledger import Ledger
 from mask_utils.manifest import COLUMNS
 from reproduction.published import identity, read_pairs, same_photograph
 from verification.pairs import (
+    LISTED,
     MASK_SIDES,
     PairError,
     People,
     all_identities_pairs,
+    listed_pairs,
     official_lfw_pairs,
     published_pairs,
     read_people,
@@ -219,3 +221,84 @@ def test_command(tmp_path, capsys):
     assert generate_pairs.main([*command, "--protocol", "lfw_official"]) == 2
     assert "--lfw_pairs" in capsys.readouterr().err
     assert generate_pairs.main([*command, "--protocol", "real_masks"]) == 2
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_listed_pairs_are_taken_as_they_are(tmp_path):
+    folder = tmp_path / "rmfrd"
+    touch(folder, "ann/0_0_9.jpg", "ann/0_0_ann_0001.jpg", "mask/bo.jpg", "masked_cy.jpg")
+    (tmp_path / "list.csv").write_text(
+        "Input,Target,Label\nann/0_0_9.jpg,ann/0_0_ann_0001.jpg,1\n"
+        "mask/bo.jpg,masked_cy.jpg,0\nann/0_0_9.jpg,dee/0_0_dee_0001.jpg,0\n"
+    )
+    comparisons = listed_pairs(tmp_path / "list.csv", folder, LISTED)
+    assert [tuple(item.pair) for item in comparisons] == [
+        ("./ann/0_0_9.jpg", "./ann/0_0_ann_0001.jpg", "1", "0"),
+        ("./mask/bo.jpg", "./masked_cy.jpg", "1", "1"),
+        ("./ann/0_0_9.jpg", "./dee/0_0_dee_0001.jpg", "1", "0"),
+    ]
+    assert [(item.label, item.possible) for item in comparisons] == [
+        (1, True),
+        (0, True),
+        (0, False),
+    ]
+    assert identity(comparisons[0].pair.reference) == "ann"
+
+
+@pytest.mark.parametrize("masks", MASK_SIDES)
+def test_listed_pairs_wear_masks_on_the_sides_asked_for(tmp_path, masks):
+    folder = tmp_path / "lfw"
+    touch(folder, *(f"Ann/{m}Ann_000{i}.jpg" for m in ("", "masked_") for i in (1, 2)))
+    (tmp_path / "list.txt").write_text("Ann/Ann_0001.jpg Ann/Ann_0002.jpg 1\n")
+    (comparison,) = listed_pairs(tmp_path / "list.txt", folder, masks)
+    (tmp_path / "pairs.txt").write_text("Ann 1 2\n")
+    assert listed_pairs(tmp_path / "pairs.txt", folder, masks) == [comparison]
+    sides = [masks in (side, "both") for side in ("reference", "probe")]
+    assert ["masked_" in place for place in comparison.pair[:2]] == sides
+    assert comparison.pair[2:] == tuple(str(int(side)) for side in sides)
+    assert comparison.possible
+
+
+def test_a_list_of_which_no_picture_is_there_is_refused(tmp_path):
+    touch(tmp_path / "lfw", "Ann/Ann_0001.jpg", "Ann/Ann_0002.jpg")
+    (tmp_path / "pairs.txt").write_text("Ann 1 2\n")
+    assert listed_pairs(tmp_path / "pairs.txt", tmp_path / "lfw", "neither")
+    with pytest.raises(PairError, match=r"\./Ann/masked_Ann_0002\.jpg among the missing"):
+        listed_pairs(tmp_path / "pairs.txt", tmp_path / "lfw", "probe")
+    with pytest.raises(PairError, match="celeba does not exist"):
+        listed_pairs(tmp_path / "pairs.txt", tmp_path / "celeba", "probe")
+
+
+def test_official_pairs_are_no_paths(tmp_path):
+    (tmp_path / "pairs.txt").write_text("Ann/Ann_0001.jpg Ann/Ann_0003.jpg 1\n")
+    with pytest.raises(PairError, match="--protocol list reads"):
+        official_lfw_pairs(tmp_path / "pairs.txt", SOME, "probe")
+
+
+def test_command_with_a_list(tmp_path, capsys):
+    touch(tmp_path / "rmfrd", "ann/0_0_9.jpg", "ann/0_0_ann_0001.jpg", "bo/0_0_bo_0001.jpg")
+    path = tmp_path / "list.csv"
+    path.write_bytes(
+        "Input,Target,Label\nann/0_0_9.jpg,ann/0_0_ann_0001.jpg,1\n"
+        "ann/0_0_9.jpg,bo/0_0_bo_0001.jpg,0\nann/0_0_9.jpg,cy/0_0_杨_0001.jpg,0\n".encode("gbk")
+    )
+    command = ["--base_folder", str(tmp_path), "--datasets", "rmfrd"]
+    command += ["--output", str(tmp_path / "o"), "--protocol", "list"]
+    assert generate_pairs.main([*command, "--list", str(path)]) == 0
+    assert "3 pairs, 1 of them genuine; 2 can be compared" in capsys.readouterr().out
+    labelled = read_pairs(tmp_path / "o" / "rmfrd" / "evaluation_rmfrd.txt", labelled=True)
+    assert list(labelled.values()) == [1, 0, 0]
+    path.write_text("ann/0_0_9.jpg,../x.jpg,1\n")
+    assert generate_pairs.main([*command, "--list", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "list.csv, line 1: expected paths below" in error and len(error.splitlines()) == 1
+    assert generate_pairs.main(command) == 2
+    assert "expected --list" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        generate_pairs.main([*command[:-1], "published", "--list", str(path)])
+    assert "--list is of --protocol list" in capsys.readouterr().err
