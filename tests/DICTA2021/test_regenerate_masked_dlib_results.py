@@ -103,6 +103,11 @@ def test_every_condition_is_tested_for_every_seed_and_their_mean(command, tmp_pa
         assert {cells[0][2:]: cells[2].split()[0] for cells in shown} == figures
         assert "mean of 2 seeds" in page and "interval on 10 pairs of LFW, the same" in page
 
+    check_searches(tmp_path, names)
+
+
+def check_searches(tmp_path, names: list[str]) -> None:
+    """Every condition has a row for each model, and the card shows the table."""
     searches = read_rows(tmp_path / "results" / "masked_dlib_searches.csv")
     assert [row["model"] for row in searches] == names * 3
     assert [row["condition"] for row in searches[::4]] == [c.name for c in script.MAIN]
