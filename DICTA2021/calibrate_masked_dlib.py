@@ -49,7 +49,7 @@ from mask_utils.seeding import picture_generator
 from reproduction import provenance, tables
 from training.faces import TrainingFace, divide, is_held_out, read_faces
 from verification import pairs
-from verification.decisions import write_limits
+from verification.decisions import CASES, RATES, write_limits
 
 HERE = Path(__file__).resolve().parent
 MODEL = "masked_dlib"
@@ -219,22 +219,37 @@ def first_half(people: np.ndarray) -> np.ndarray:
 
 
 def write_table(
-    name: str, rows: Sequence[NamedTuple], note: str, description: dict, output: Path
+    name: str,
+    rows: Sequence[NamedTuple],
+    note: str,
+    description: dict,
+    output: Path,
+    short: str | None = None,
 ) -> None:
-    """Print rows, write them as CSV and Markdown with meta.json, and into the pages."""
+    """Print rows, write them as CSV and Markdown with meta.json, and into the pages.
+
+    Args:
+        name: of the table, after the model's.
+        rows: of the table, at least one.
+        note: what the columns are.
+        description: from describe.
+        output: folder of the files.
+        short: a shorter table for the pages, as Markdown; None for the table itself.
+    """
     header = list(rows[0]._fields)
     texts = [[_text(value) for value in row] for row in rows]
     print(tables.to_console(header, texts))
     stem = output / f"{MODEL}_{name}"
     write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, texts))
     table = tables.to_markdown(header, texts)
-    text = f"{table}\n\n{note} `{description['command']}`, on {description['hardware']}."
-    write_file(stem.with_suffix(".md"), f"# {MODEL}: {name}\n\nTrained here.\n\n{text}\n")
+    note = f"{note} `{description['command']}`, on {description['hardware']}."
+    content = f"# {MODEL}: {name}\n\nTrained here.\n\n{table}\n\n{note}\n"
+    write_file(stem.with_suffix(".md"), content)
     provenance.write_meta(stem.with_suffix(".csv"), description)
     if output.resolve() == RESULTS.resolve():
         for page in PAGES:
             if f"<!-- {MODEL}_{name}:begin -->" in page.read_text(encoding="utf-8"):
-                tables.fill_markers(page, text, f"{MODEL}_{name}")
+                tables.fill_markers(page, f"{short or table}\n\n{note}", f"{MODEL}_{name}")
 
 
 def _text(value: object) -> str:
@@ -331,7 +346,21 @@ def write_tables(masks, decisions, groups, description: dict, output: Path) -> N
         "LFW; both faces are of the group.",
         description,
         output,
+        groups_summary(groups),
     )
+
+
+def groups_summary(rows: Sequence[matcher_groups.GroupRow]) -> str:
+    """Return the false match rates of each group, masks of varied looks, as Markdown."""
+    found = {(r.group, r.case, r.stated): r for r in rows if r.look in ("none", "varied")}
+    columns = [(case, rate) for rate in RATES for case in CASES]
+    header = ["both faces", "pictures", *(f"{case}, FMR {rate:.1%}" for case, rate in columns)]
+    lines = []
+    for group in dict.fromkeys(row.group for row in rows):
+        of = [found[(group, *column)] for column in columns]
+        cells = [f"{r.FMR:.2%} [{r.low:.2%}, {r.high:.2%}]" for r in of]
+        lines.append([group, str(of[0].pictures), *cells])
+    return tables.to_markdown(header, lines)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 TITLES = {
     "lfw_official_found": "LFW's official pairs, folds 1 and 2: masks painted on neither, the "
     "probe's or both sides; the central face of each picture, found by YuNet on the picture as it "
-    "is (A and B: see Alignment)",
+    "is",
     "lfw_official_found_largest_face": "The same pairs, the largest face of each picture",
     "rmfrd_found": "Real masks: pictures of 120 people in RMFRD, masked against unmasked, found by "
     "YuNet or taken whole",

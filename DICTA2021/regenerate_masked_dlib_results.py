@@ -432,8 +432,6 @@ def write_ablations(
     stem = arguments.output / f"{MODEL}_ablations"
     title = "masked_dlib, one thing changed at a time"
     write_table(rows, stem, title, description | {"trainings": trainings}, f"{table}\n\n")
-    if arguments.output == HERE / "results":
-        tables.fill_markers(HERE / "README.md", table, f"{MODEL}_ablations")
 
 
 def _training_of(folder: Path) -> str:

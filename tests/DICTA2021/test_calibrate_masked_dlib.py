@@ -46,6 +46,12 @@ def rows(path) -> list[dict[str, str]]:
 
 def test_command_writes_the_two_files_and_the_tables(drawn_masked, models, tmp_path, monkeypatch):
     monkeypatch.setattr(matcher_decisions, "FIT_FACES", 8)
+    monkeypatch.setattr(script, "RESULTS", tmp_path / "out")
+    names = ("masks", "decisions", "groups")
+    markers = [f"<!-- masked_dlib_{name}:{end} -->" for name in names for end in ("begin", "end")]
+    page = tmp_path / "card.md"
+    page.write_text("\n".join(markers))
+    monkeypatch.setattr(script, "PAGES", (page,))
     real = tmp_path / "photographs"
     real.mkdir()
     for path in sorted((drawn_masked / "georgia_tech" / "s01").glob("masked_*"))[:2]:
@@ -81,6 +87,11 @@ def test_command_writes_the_two_files_and_the_tables(drawn_masked, models, tmp_p
     groups = rows(tmp_path / "out" / "masked_dlib_groups.csv")
     everyone = [row for row in groups if row["group"] == "everyone"]
     assert {row["FMR"] for row in everyone} == {row["FMR"] for row in strangers}
+    card = page.read_text()
+    assert "| lfw | published | one | 0.0100 |" in card and "| photographs | real | 2 |" in card
+    assert (
+        "| both faces | pictures | neither, FMR 1.0% |" in card and "| same sex and race |" in card
+    )
     meta = json.loads((tmp_path / "out" / "masked_dlib_groups.meta.json").read_text())
     assert "cores" in meta["hardware"] and str(tmp_path) not in json.dumps(meta)
 
