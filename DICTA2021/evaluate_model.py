@@ -2,10 +2,13 @@
 
 DICTA2021's verification test under the exact protocol, on any list of pairs from generate_pairs.py
 or a published one. Models are given by
-  --models dlib ...      networks of this repository or published checkpoints
-  --keras FILE.keras     your own model: a picture (height, width, 3) -> a vector
-  --embeddings FILE.csv  your own vectors: a column picture (path below the dataset's folder), then
-                         one column per dimension
+  --models dlib ...           networks of this repository or published checkpoints
+  --onnx, --torchscript, --keras FILE
+                              your own model: chips of faces -> vectors; --preset arcface, facenet
+                              or dlib says what it takes, or --alignment, --scaling and so on
+  --python MODULE:FUNCTION    any other model of yours
+  --embeddings FILE.csv       your own vectors: a column picture (path below the dataset's folder),
+                              then one column per dimension
 Results: <name>.csv, .md and .meta.json, and ROC and DET figures. Scoring 1,200 LFW pairs with dlib
 takes about 20 s on 2 cores; the second time, with the cache of vectors, 6 s.
 """
@@ -20,16 +23,16 @@ import numpy as np
 from DICTA2021 import score_tables
 from DICTA2021.matchers import MATCHERS
 from DICTA2021.model_options import add_model_options, mirrors, model_options
-from DICTA2021.model_scores import (
-    SIMILARITIES,
-    Scorer,
-    csv_scorer,
-    keras_scorer,
-    repository_scorer,
-)
+from DICTA2021.model_scores import Scorer, repository_scorer
 from DICTA2021.pair_lists import input_hashes, listed_pictures, read_lists
+from DICTA2021.user_options import (
+    add_user_options,
+    check_user_options,
+    user_files,
+    user_scorers,
+)
 from face_models.alignment import ALIGNMENTS
-from face_models.user_models import SCALINGS
+from face_models.user_models import KINDS
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
@@ -39,6 +42,7 @@ from reproduction.published import Comparisons
 from verification import metrics
 
 HERE = Path(__file__).resolve().parent
+RUN_BY = {"onnxruntime": "onnx", "torch": "torchscript"}  # optional package -> kind of model
 CURVES = 14  # as many as fit into the legend beside a figure
 
 
@@ -187,7 +191,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = new_parser(
         __doc__,
         "python evaluate_model.py --base_folder ../masked --pairs ../pairs --datasets lfw "
-        "--models dlib masked_dlib --output results --name my_test",
+        "--models dlib masked_dlib --onnx mine.onnx --preset arcface --name my_test",
     )
     parser.add_argument(
         "--base_folder", type=Path, required=True, help="folder of the datasets, masked or original"
@@ -197,30 +201,16 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--datasets", nargs="+", required=True, metavar="NAME")
     parser.add_argument("--models", nargs="+", choices=tuple(MATCHERS), default=[])
-    parser.add_argument("--keras", type=Path, metavar="FILE", help="your model: picture -> vector")
-    parser.add_argument("--embeddings", type=Path, metavar="FILE", help="your vectors, as CSV")
     parser.add_argument(
         "--alignment",
         nargs="+",
         choices=ALIGNMENTS,
-        default=["found"],
-        help="what dlib's chips are cut by; found: five points found on the picture as it is; A: "
-        "landmarks of the unmasked picture; B: landmarks predicted on the picture itself in the "
-        "unmasked picture's box; whole: nothing, pictures are only resized (default: found)",
+        help="what chips are cut by; found: five points found on the picture as it is; arcface: "
+        "the same points, moved to their places on ArcFace's chips; A: landmarks of the unmasked "
+        "picture; B: landmarks predicted on the picture itself in the unmasked picture's box; "
+        "whole: nothing, pictures are only resized (default: found, or what --preset says)",
     )
-    parser.add_argument(
-        "--scaling",
-        choices=tuple(SCALINGS),
-        default="1",
-        help="pixels that the --keras model takes: 255: 0 to 255; 1: 0 to 1; centred: -1 to 1 "
-        "(default: 1)",
-    )
-    parser.add_argument(
-        "--similarity",
-        choices=SIMILARITIES,
-        default="distance",
-        help="of the vectors of --keras and --embeddings (default: distance)",
-    )
+    add_user_options(parser)
     add_model_options(parser)
     parser.add_argument(
         "--output", type=Path, default=HERE / "results", help="folder for the results"
@@ -229,8 +219,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--name", default="evaluation", help="name of the results (default: evaluation)"
     )
     arguments = parser.parse_args(argv)
-    if not (arguments.models or arguments.keras or arguments.embeddings):
-        parser.error("name a model: --models, --keras or --embeddings")
+    named = any(getattr(arguments, kind) for kind in (*KINDS, "models", "embeddings"))
+    if not named:
+        parser.error(
+            "name a model: --models, --onnx, --torchscript, --keras, --python, or vectors "
+            "of yours: --embeddings"
+        )
+    check_user_options(parser, arguments)
     check_detector_options(parser, arguments)
     return arguments
 
@@ -244,23 +239,13 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
     scorers = {}
     for name in arguments.models:
         aligned = MATCHERS[name].network == "dlib"
-        for alignment in arguments.alignment if aligned else [""]:
+        for alignment in (arguments.alignment or ["found"]) if aligned else [""]:
             options = model_options(arguments, alignment or "found")
             words = [name, alignment, "mirrored" if mirrors(name, options) else ""]
             scorers[" ".join(filter(None, words))] = repository_scorer(
                 name, arguments.base_folder, arguments.models_folder, options
             )
-    if arguments.keras:
-        scorers[arguments.keras.stem] = keras_scorer(
-            arguments.keras,
-            arguments.base_folder,
-            arguments.scaling,
-            arguments.similarity,
-            model_options(arguments),
-        )
-    if arguments.embeddings:
-        scorers[arguments.embeddings.stem] = csv_scorer(arguments.embeddings, arguments.similarity)
-    return scorers
+    return scorers | user_scorers(arguments)
 
 
 def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
@@ -288,14 +273,14 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         arguments.models,
         arguments.models_folder,
     )
-    for path in filter(None, (arguments.keras, arguments.embeddings)):
-        inputs[path.name] = provenance.sha256(path)
+    inputs |= {path.name: provenance.sha256(path) for path in user_files(arguments)}
+    used = [name for name, kind in RUN_BY.items() if getattr(arguments, kind)]
     description = provenance.describe(
         provenance.typed("evaluate_model.py", argv),
         {name: value for name, value in vars(arguments).items() if name != "seed"},
         inputs,
         arguments.seed,
-        ("numpy", "keras", "dlib-bin"),
+        ("numpy", "keras", "dlib-bin", *used),
     )
     description["hardware"] = provenance.hardware()
     write_results(results, curves, arguments.output / arguments.name, description)
