@@ -25,12 +25,7 @@ from DICTA2021.matchers import MATCHERS
 from DICTA2021.model_options import add_model_options, mirrors, model_options
 from DICTA2021.model_scores import Scorer, repository_scorer
 from DICTA2021.pair_lists import input_hashes, listed_pictures, read_lists
-from DICTA2021.user_options import (
-    add_user_options,
-    check_user_options,
-    user_files,
-    user_scorers,
-)
+from DICTA2021.user_options import add_user_options, check_user_options, user_scorers
 from face_models.alignment import ALIGNMENTS
 from face_models.user_models import KINDS
 from mask_utils.argument_types import new_parser
@@ -38,8 +33,9 @@ from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
-from reproduction.published import Comparisons
+from reproduction.published import Comparisons, Pair
 from verification import metrics
+from verification.folds import accuracy_over_folds, equal_folds
 
 HERE = Path(__file__).resolve().parent
 RUN_BY = {"onnxruntime": "onnx", "torch": "torchscript"}  # optional package -> kind of model
@@ -63,6 +59,13 @@ class Result(NamedTuple):
     FTE: float
     FTA: float
     EER_failures_as_non_matches: float
+    EER_threshold: float = np.nan
+    FMR100_threshold: float = np.nan
+    FMR1000_threshold: float = np.nan
+    TAR100: float = np.nan
+    TAR1000: float = np.nan
+    accuracy: float = np.nan
+    accuracy_standard_error: float = np.nan
 
 
 def evaluate(
@@ -73,6 +76,7 @@ def evaluate(
     limit: int | None,
     seed: int,
     base_folder: Path,
+    folds: int | None = None,
 ) -> tuple[Result, Comparisons]:
     """Score one list and compute its error rates.
 
@@ -84,6 +88,7 @@ def evaluate(
         limit: number of pairs to use, the first ones that can be compared; None for all.
         seed: of the bootstrap over subjects.
         base_folder: of the datasets.
+        folds: number of equal parts of the list, for an accuracy over folds; None for no accuracy.
 
     Returns:
         The row of the table, and the completed comparisons. FTE is the share of the protocol's
@@ -93,7 +98,7 @@ def evaluate(
         If too few pairs could be compared, error rates are NaN and the reason is printed.
 
     Raises:
-        UserError: a list is missing or malformed.
+        UserError: a list is missing or malformed, or gives no accuracy over folds.
     """
     listed, labelled = read_lists(lists, dataset, base_folder)
     unlabelled = [pair for pair in listed if pair not in labelled]
@@ -111,12 +116,9 @@ def evaluate(
     tried = [labelled[pair] for pair in attempts]
     comparisons = Comparisons(scored.scores[done], labels, pairs, (tried.count(0), tried.count(1)))
     try:
-        rates = metrics.exact_error_rates(*score_tables.split(comparisons))
-        replicates = score_tables.bootstrap(comparisons, "exact", seed)
-        bounds = score_tables.interval(comparisons, "EER", rates["EER"], replicates)
-        with_failures = metrics.equal_error_rate(
-            *score_tables.split(comparisons), score_tables.failures(comparisons)
-        ).eer
+        figures = _figures(comparisons, seed)
+        if folds is not None:
+            figures |= _accuracy(comparisons, list(labelled), folds)
     except metrics.ScoreError as error:
         reason = next(iter(scored.failures.values()), "no reason known")
         print(
@@ -124,8 +126,7 @@ def evaluate(
             f"compared, too few for an error rate ({error}); first failure: {reason}",
             file=sys.stderr,
         )
-        rates = dict.fromkeys(("EER", "FMR100", "FMR1000", "ZeroFMR"), np.nan)
-        bounds, with_failures = metrics.Interval(np.nan, np.nan, "none"), np.nan
+        figures = {}
     pictures = listed_pictures(attempts, dataset)
     embedded = set(listed_pictures(listed, dataset)) - set(scored.failures)
     result = Result(
@@ -134,23 +135,73 @@ def evaluate(
         model=model,
         impostor=int((labels == 0).sum()),
         genuine=int((labels == 1).sum()),
-        EER=rates["EER"],
-        low=bounds.low,
-        high=bounds.high,
-        FMR100=rates["FMR100"],
-        FMR1000=rates["FMR1000"],
-        ZeroFMR=rates["ZeroFMR"],
         FTE=1 - len(embedded) / len(pictures),
         FTA=1 - len(done) / len(attempts),
-        EER_failures_as_non_matches=with_failures,
+        **(dict.fromkeys(_FIGURES, np.nan) | figures),
     )
     return result, comparisons
 
 
-def _text(value: object) -> str:
+_FIGURES = ("EER", "low", "high", "FMR100", "FMR1000", "ZeroFMR", "EER_failures_as_non_matches")
+
+
+def _figures(comparisons: Comparisons, seed: int) -> dict[str, float]:
+    """Return the error rates of completed comparisons and the thresholds that give them, by field.
+
+    Raises:
+        ScoreError: there are too few comparisons.
+    """
+    scores = score_tables.split(comparisons)
+    rates = metrics.exact_error_rates(*scores)
+    replicates = score_tables.bootstrap(comparisons, "exact", seed)
+    bounds = score_tables.interval(comparisons, "EER", rates["EER"], replicates)
+    failures = score_tables.failures(comparisons)
+    return {
+        "EER": rates["EER"],
+        "low": bounds.low,
+        "high": bounds.high,
+        "FMR100": rates["FMR100"],
+        "FMR1000": rates["FMR1000"],
+        "ZeroFMR": rates["ZeroFMR"],
+        "EER_failures_as_non_matches": metrics.equal_error_rate(*scores, failures).eer,
+        "EER_threshold": metrics.equal_error_rate(*scores).threshold,
+        "FMR100_threshold": metrics.threshold_at_fmr(*scores, 0.01),
+        "FMR1000_threshold": metrics.threshold_at_fmr(*scores, 0.001),
+        "TAR100": 1 - rates["FMR100"],
+        "TAR1000": 1 - rates["FMR1000"],
+    }
+
+
+def _accuracy(comparisons: Comparisons, listed: list[Pair], count: int) -> dict[str, float]:
+    """Return the accuracy of completed comparisons over folds, and its standard error, by field.
+
+    Args:
+        comparisons: those that have a score.
+        listed: every pair of the list, in the order that divides it into folds.
+        count: number of folds.
+
+    Raises:
+        UserError: the list does not divide into equal folds, or too few of them have scores.
+    """
+    try:
+        fold_of = dict(zip(listed, equal_folds(len(listed), count), strict=True))
+        folds = [fold_of[pair] for pair in comparisons.pairs]
+        found = accuracy_over_folds(comparisons.scores, comparisons.labels, folds)
+    except metrics.ScoreError as error:
+        raise UserError(f"--folds: {error}") from None
+    return {"accuracy": found.mean, "accuracy_standard_error": found.standard_error}
+
+
+def _text(value: object, decimals: int) -> str:
     if not isinstance(value, float):
         return str(value)
-    return f"{value:.4f}" if np.isfinite(value) else "–"
+    return f"{value:.{decimals}f}" if np.isfinite(value) else "–"
+
+
+def _texts(result: Result) -> list[str]:
+    """Return a row as text; a threshold is shown to six decimals, so that it can be used."""
+    fields = result._asdict().items()
+    return [_text(value, 6 if name.endswith("threshold") else 4) for name, value in fields]
 
 
 def write_results(
@@ -164,7 +215,7 @@ def write_results(
     from verification.figures import draw_det, draw_roc
 
     header = list(Result._fields)
-    rows = [[_text(value) for value in result] for result in results]
+    rows = [_texts(result) for result in results]
     print(tables.to_console(header, rows))
     lines = "\n".join(",".join(row) for row in (header, *rows))
     write_file(stem.with_suffix(".csv"), lines + "\n")
@@ -172,8 +223,11 @@ def write_results(
         f"# {stem.name}\n\nRun here: `{description['command']}`, on {description['hardware']}\n\n"
         f"{tables.to_markdown(header, rows)}\n\n"
         "EER with its 95 % interval (subjects bootstrap); FMR100, FMR1000, ZeroFMR: lowest FNMR at "
-        "FMR <= 1 %, <= 0.1 %, 0; FTE: pictures without a vector; FTA: pairs never compared. An "
-        f"FMR of 0.1 % takes {metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs.\n"
+        "FMR <= 1 %, <= 0.1 %, 0; FTE: pictures without a vector; FTA: pairs never compared; "
+        "thresholds: the score at or above which a pair matches there; TAR100, TAR1000: 1 - FNMR "
+        "there; accuracy: mean over folds (--folds), each at the threshold that is best on the "
+        "others, and its standard error. An FMR of 0.1 % takes "
+        f"{metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs.\n"
     )
     write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)
@@ -213,6 +267,13 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     add_user_options(parser)
     add_model_options(parser)
     parser.add_argument(
+        "--folds",
+        type=_fold_count,
+        metavar="N",
+        help="the list consists of N equal parts, as LFW's official one of 10: also give the "
+        "accuracy, each part at the threshold that is best on the others",
+    )
+    parser.add_argument(
         "--output", type=Path, default=HERE / "results", help="folder for the results"
     )
     parser.add_argument(
@@ -230,6 +291,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return arguments
 
 
+def _fold_count(text: str) -> int:
+    if text.isdecimal() and int(text) > 1:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number of folds, at least 2; got {text!r}")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 done, 1 a list gave no error rate, 2 wrong usage or something missing."""
     return end_cleanly(lambda: _evaluate_all(parse_arguments(argv), argv))
@@ -245,12 +312,13 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
             scorers[" ".join(filter(None, words))] = repository_scorer(
                 name, arguments.base_folder, arguments.models_folder, options
             )
-    return scorers | user_scorers(arguments)
+    return scorers
 
 
 def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     results, curves = [], {}
-    scorers = _scorers(arguments)
+    own_scorers, own_files = user_scorers(arguments)
+    scorers = _scorers(arguments) | own_scorers
     for lists in arguments.pairs:
         for dataset in arguments.datasets:
             for model, scorer in scorers.items():
@@ -262,6 +330,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
                     arguments.limit,
                     arguments.seed,
                     arguments.base_folder,
+                    arguments.folds,
                 )
                 results.append(result)
                 if np.isfinite(result.EER):
@@ -273,7 +342,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         arguments.models,
         arguments.models_folder,
     )
-    inputs |= {path.name: provenance.sha256(path) for path in user_files(arguments)}
+    inputs |= {path.name: provenance.sha256(path) for path in own_files}
     used = [name for name, kind in RUN_BY.items() if getattr(arguments, kind)]
     description = provenance.describe(
         provenance.typed("evaluate_model.py", argv),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from DICTA2021.model_options import model_options
 from DICTA2021.model_scores import SIMILARITIES, Scorer, csv_scorer, user_scorer
 from face_models.user_input import CHANNELS, SCALINGS, InputSettings, input_preparation
-from face_models.user_models import KINDS, open_user_model
+from face_models.user_models import KINDS, UserModel, open_user_model
 from mask_utils.errors import UserError
 
 
@@ -30,14 +30,15 @@ PRESETS = {
     "dlib": Preset("found", 150, "255", "rgb", "distance", True),
 }
 """By name. arcface: InsightFace's networks, ArcFace and its relatives, tested with mirror images as
-InsightFace does; facenet: facenet-pytorch's, which were trained on looser crops by MTCNN; dlib: a
-copy of dlib's network that scales pixels itself."""
+InsightFace does; facenet: facenet-pytorch's, trained on crops by MTCNN, which "found" resembles;
+dlib: a copy of dlib's network that scales pixels itself."""
 
 
 def add_user_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a user's model and say what it takes."""
     own = parser.add_argument_group(
-        "your model", "a network from a picture of a face to a vector; its file is only read"
+        "your model",
+        "a network from a picture of a face to a vector; no code of an ONNX or Keras file is run",
     )
     own.add_argument("--onnx", type=Path, metavar="FILE", help="run by onnxruntime, on all cores")
     own.add_argument(
@@ -97,23 +98,19 @@ def check_user_options(parser: argparse.ArgumentParser, arguments: argparse.Name
         parser.error("expected --crop or --alignment for a model of yours; got both")
 
 
-def user_files(arguments: argparse.Namespace) -> list[Path]:
-    """Return the files that a user's models and vectors are read from."""
-    names = ("onnx", "torchscript", "keras", "embeddings")
-    return [path for name in names if (path := getattr(arguments, name))]
-
-
-def user_scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
+def user_scorers(arguments: argparse.Namespace) -> tuple[dict[str, Scorer], list[Path]]:
     """Open the models and vectors of a command line.
 
     Returns:
-        Scorer by name in the table: the file's name without its ending, where that is clear.
+        Scorer by name in the table: the file's name without its ending, where that is clear; and
+        every file that was read.
 
     Raises:
         UserError: a file is refused; see face_models.user_models.open_user_model.
     """
-    stems = Counter(path.stem for path in user_files(arguments))
-    scorers = {}
+    named = [getattr(arguments, name) for name in ("onnx", "torchscript", "keras", "embeddings")]
+    stems = Counter(path.stem for path in named if path)
+    scorers, files = {}, []
 
     def shown(path: Path) -> str:
         return path.stem if stems[path.stem] == 1 else path.name
@@ -122,24 +119,31 @@ def user_scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
         place = getattr(arguments, kind)
         if place:
             name = place if kind == "python" else shown(place)
-            scorers |= _scorers_of(kind, str(place), name, arguments)
+            model = _opened(kind, str(place), arguments)
+            scorers |= _scorers_of(model, kind, name, arguments)
+            files += model.files
     if arguments.embeddings:
         similarity = arguments.similarity or "distance"
         scorers[shown(arguments.embeddings)] = csv_scorer(arguments.embeddings, similarity)
-    return scorers
+        files.append(arguments.embeddings)
+    return scorers, files
+
+
+def _opened(kind: str, place: str, arguments: argparse.Namespace) -> UserModel:
+    preset = PRESETS.get(arguments.preset)
+    usual = (preset.size, preset.size) if preset else None
+    return open_user_model(kind, place, arguments.size, usual)
 
 
 def _scorers_of(
-    kind: str, place: str, name: str, arguments: argparse.Namespace
+    model: UserModel, kind: str, name: str, arguments: argparse.Namespace
 ) -> dict[str, Scorer]:
     """Return the scorers of one model, one for each alignment."""
     preset = PRESETS.get(arguments.preset)
-    usual = (preset.size, preset.size) if preset else None
-    model = open_user_model(kind, place, arguments.size, usual)
     scaling, channels = _pixels(kind, preset, arguments)
     if model.dtype == "uint8" and scaling != "255":
         raise UserError(
-            f"{place}: expected --scaling 255, since the model takes uint8; got {scaling}"
+            f"{model.name}: expected --scaling 255, since the model takes uint8; got {scaling}"
         )
     alignments = arguments.alignment or [preset.alignment if preset else "found"]
     if arguments.crop:

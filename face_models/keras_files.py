@@ -47,4 +47,4 @@ def open_keras(path: Path) -> Opened:
             found = tuple(found.values())
         return list(found) if isinstance(found, (tuple, list)) else [found]
 
-    return Opened(tuple(model.inputs[0].shape), np.dtype(np.float32), run, key)
+    return Opened(tuple(model.inputs[0].shape), np.dtype(np.float32), run, (path,), key)

@@ -42,7 +42,7 @@ def open_onnx(path: Path) -> Opened:
         raise UserError(f"{path} is read by onnxruntime and onnx; run `pip install -e '.[onnx]'`")
     import onnxruntime
 
-    parts = [path, *_other_files(path)]
+    parts = (path, *_other_files(path))
     name = f"onnx {onnxruntime.__version__}"
     key = " ".join(weight_file_key(name, part) for part in parts)
     session = _start(path)
@@ -59,7 +59,7 @@ def open_onnx(path: Path) -> Opened:
     def run(batch: np.ndarray) -> list:
         return session.run(None, {taken.name: batch})
 
-    return Opened(shape, np.dtype(_DTYPES[taken.type]), run, key)
+    return Opened(shape, np.dtype(_DTYPES[taken.type]), run, parts, key)
 
 
 def _start(path: Path) -> "onnxruntime.InferenceSession":
@@ -67,7 +67,7 @@ def _start(path: Path) -> "onnxruntime.InferenceSession":
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # problems are raised; onnxruntime would print them as well
-    # By its default onnxruntime counts the machine's cores, also those this process may not use.
+    # As many as this process may use, which can be fewer than the machine has.
     options.intra_op_num_threads = _usable_cores()
     try:
         return onnxruntime.InferenceSession(
@@ -97,7 +97,7 @@ def _why_not(message: str) -> str:
         got, most = version.groups()
         return f"got IR version {got}, newer than {most}; export it with an older release of onnx"
     reason = re.sub(r"^\[ONNXRuntimeError\] : \d+ : ", "", message)
-    return f"got {one_line(ValueError(reason))}; export it again with standard operators"
+    return f"got {one_line(reason)}; export it again with standard operators"
 
 
 def _other_files(path: Path) -> list[Path]:

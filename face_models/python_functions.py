@@ -53,8 +53,8 @@ def open_python(place: str) -> Opened:
         except Exception as error:  # whatever the user's function does
             raise RuntimeError(_where(error)) from None
 
-    shape = (None, None, None, 3)
-    return Opened(shape, np.dtype(np.uint8), run, weight_file_key(f"python {place}", Path(file)))
+    key = weight_file_key(f"python {place}", Path(file))
+    return Opened((None, None, None, 3), np.dtype(np.uint8), run, (Path(file),), key)
 
 
 def _where(error: Exception) -> str:

@@ -52,7 +52,7 @@ def open_torchscript(path: Path) -> Opened:
         outputs = found if isinstance(found, (tuple, list)) else (found,)
         return [one.float().numpy() if isinstance(one, torch.Tensor) else one for one in outputs]
 
-    return Opened((None, 3, None, None), np.dtype(np.float32), run, key)
+    return Opened((None, 3, None, None), np.dtype(np.float32), run, (path,), key)
 
 
 def _require_torchscript(path: Path) -> None:

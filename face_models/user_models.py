@@ -26,12 +26,13 @@ KINDS = {
 class UserModel(NamedTuple):
     """A user's model, which face_models.vectors takes as it takes a Keras model.
 
-    name: its file or function. key: for the cache of vectors. size: (height, width) of its input
-    in pixels. dtype: of its input, uint8 if it takes pixels as they are. predict_on_batch: prepared
-    chips (n, height, width, 3) -> vectors, float32 (n, d).
+    name: its file or function. files: all that it was read from. key: for the cache of vectors.
+    size: (height, width) of its input in pixels. dtype: of its input, uint8 if it takes pixels as
+    they are. predict_on_batch: prepared chips (n, height, width, 3) -> vectors, float32 (n, d).
     """
 
     name: str
+    files: tuple[Path, ...]
     key: str
     size: tuple[int, int]
     dtype: np.dtype
@@ -63,7 +64,12 @@ def open_user_model(
     channels_first = _channels_first(opened.shape, place)
     size = _input_size(opened.shape, channels_first, size, usual_size, place)
     model = UserModel(
-        place, opened.key, size, opened.dtype, partial(_predict, opened, channels_first, place)
+        place,
+        opened.files,
+        opened.key,
+        size,
+        opened.dtype,
+        partial(_predict, opened, channels_first, place),
     )
     noise = np.random.default_rng(0).random((2, *size, 3), np.float32)
     model.predict_on_batch(noise * 255 if opened.dtype == np.uint8 else noise)
