@@ -12,19 +12,16 @@ import numpy as np
 from DICTA2021.matchers import (
     MATCHERS,
     Matcher,
-    MissingError,
-    masking_hint,
     weight_file,
     weight_files,
 )
 from DICTA2021.model_options import Options, mirrors
-from DICTA2021.pair_lists import clean, known_faces, listed_pictures
-from face_models.preparation import Picture, Preparation, chip_preparation, picture_preparation
+from DICTA2021.pair_lists import clean, known_faces, listed_pictures, with_known_faces
+from face_models.preparation import Preparation, chip_preparation, picture_preparation
 from face_models.user_models import UserModel
 from face_models.vector_cache import weight_file_key
 from face_models.vector_files import read_vectors
 from face_models.vectors import Embeddings, embed_pictures
-from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
 from reproduction.published import Pair
 from verification.similarity import (
@@ -137,27 +134,10 @@ def embed_listed(
     """Embed the pictures of a list; see score_pairs for the arguments.
 
     Raises:
-        MissingError: none of the pictures exists.
+        MissingError: see pair_lists.with_known_faces.
         CacheError, UserError: see embed_pictures.
     """
-    if not any((folder / place).is_file() for place in pictures[:1000]):
-        painted = folder.name in LAYOUTS  # real masks are not made by a command
-        hint = masking_hint(folder.parent, folder.name) if painted else "put the dataset there"
-        raise MissingError(
-            f"expected the pictures of {folder.name} in {folder}, such as {pictures[0]}; they do "
-            f"not exist; {hint}"
-        )
-    # Landmarks and box become part of a vector's key in the cache, so only give what is used.
-    listed = []
-    for place in pictures:
-        landmarks, box = faces.get(place, (None, None))
-        listed.append(
-            Picture(
-                folder / place,
-                landmarks if preparation.uses_landmarks else None,
-                box if preparation.uses_box else None,
-            )
-        )
+    listed = with_known_faces(pictures, folder, faces, preparation)
     return embed_pictures(
         listed,
         embedder,
@@ -194,21 +174,11 @@ def repository_scorer(
 
     def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
         faces = known_faces(base_folder, dataset)
-        if MATCHERS[name].network == "dlib" and options.alignment == "A":
-            _require_landmarks(faces, base_folder, dataset)
         return score_pairs(
             pairs, base_folder / dataset, faces, name, models_folder, options, list_name
         )
 
     return score
-
-
-def _require_landmarks(faces: dict, base_folder: Path, dataset: str) -> None:
-    if not faces:
-        raise MissingError(
-            f"{dataset}: alignment A needs the landmarks in {base_folder / 'manifest.csv'}; "
-            "there are none for this dataset; use --alignment found"
-        )
 
 
 def user_scorer(
@@ -230,8 +200,6 @@ def user_scorer(
 
     def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
         faces = known_faces(base_folder, dataset)
-        if preparation.uses_landmarks:
-            _require_landmarks(faces, base_folder, dataset)
         pictures = listed_pictures(pairs, list_name)
         folder = base_folder / dataset
         result = embed_listed(
