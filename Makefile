@@ -1,6 +1,6 @@
 # `make` and `make help` print the lines that begin with two hash signs. Every other target but clean
 # creates .venv first; that takes Python 3.10-3.13 and a package index.
-# make test EXTRAS=test,cluster,download,report,heif,torch   also installs these optional parts
+# make test EXTRAS=test,cluster,download,report,heif,onnx,torch   also installs these optional parts
 PYTHON ?= python3
 EXTRAS ?= test,cluster,download,report
 VENV := .venv

@@ -2,10 +2,13 @@
 
 DICTA2021's verification test under the exact protocol, on any list of pairs from generate_pairs.py
 or a published one. Models are given by
-  --models dlib ...      networks of this repository or published checkpoints
-  --keras FILE.keras     your own model: a picture (height, width, 3) -> a vector
-  --embeddings FILE.csv  your own vectors: a column picture (path below the dataset's folder), then
-                         one column per dimension
+  --models dlib ...           networks of this repository or published checkpoints
+  --onnx, --torchscript, --keras FILE
+                              your own model: chips of faces -> vectors; --preset arcface, facenet
+                              or dlib says what it takes, or --alignment, --scaling and so on
+  --python MODULE:FUNCTION    any other model of yours
+  --embeddings FILE.csv       your own vectors: a column picture (path below the dataset's folder),
+                              then one column per dimension
 Results: <name>.csv, .md and .meta.json, ROC and DET figures, and the DET curves as
 <name>_det.csv (reproduction/det_files.py describes it). Scoring 1,200 LFW pairs with dlib
 takes about 20 s on 2 cores; the second time, with the cache of vectors, 6 s.
@@ -21,26 +24,23 @@ import numpy as np
 from DICTA2021 import score_tables
 from DICTA2021.matchers import MATCHERS
 from DICTA2021.model_options import add_model_options, mirrors, model_options
-from DICTA2021.model_scores import (
-    SIMILARITIES,
-    Scorer,
-    csv_scorer,
-    keras_scorer,
-    repository_scorer,
-)
+from DICTA2021.model_scores import Scorer, repository_scorer
 from DICTA2021.pair_lists import input_hashes, listed_pictures, read_lists
+from DICTA2021.user_options import add_user_options, check_user_options, user_scorers
 from face_models.alignment import ALIGNMENTS
-from face_models.user_models import SCALINGS
+from face_models.user_models import KINDS
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import write_file
 from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
 from reproduction.det_files import Curve, write_det
-from reproduction.published import Comparisons
+from reproduction.published import Comparisons, Pair
 from verification import metrics
+from verification.folds import accuracy_over_folds, equal_folds
 
 HERE = Path(__file__).resolve().parent
+RUN_BY = {"onnxruntime": "onnx", "torch": "torchscript"}  # optional package -> kind of model
 CURVES = 14  # as many as fit into the legend beside a figure
 
 
@@ -61,6 +61,13 @@ class Result(NamedTuple):
     FTE: float
     FTA: float
     EER_failures_as_non_matches: float
+    EER_threshold: float = np.nan
+    FMR100_threshold: float = np.nan
+    FMR1000_threshold: float = np.nan
+    TAR100: float = np.nan
+    TAR1000: float = np.nan
+    accuracy: float = np.nan
+    accuracy_standard_error: float = np.nan
 
 
 def evaluate(
@@ -71,6 +78,7 @@ def evaluate(
     limit: int | None,
     seed: int,
     base_folder: Path,
+    folds: int | None = None,
 ) -> tuple[Result, Comparisons]:
     """Score one list and compute its error rates.
 
@@ -82,6 +90,7 @@ def evaluate(
         limit: number of pairs to use, the first ones that can be compared; None for all.
         seed: of the bootstrap over subjects.
         base_folder: of the datasets.
+        folds: number of equal parts of the list, for an accuracy over folds; None for no accuracy.
 
     Returns:
         The row of the table, and the completed comparisons. FTE is the share of the protocol's
@@ -91,7 +100,7 @@ def evaluate(
         If too few pairs could be compared, error rates are NaN and the reason is printed.
 
     Raises:
-        UserError: a list is missing or malformed.
+        UserError: a list is missing or malformed, or gives no accuracy over folds.
     """
     listed, labelled = read_lists(lists, dataset, base_folder)
     unlabelled = [pair for pair in listed if pair not in labelled]
@@ -109,12 +118,9 @@ def evaluate(
     tried = [labelled[pair] for pair in attempts]
     comparisons = Comparisons(scored.scores[done], labels, pairs, (tried.count(0), tried.count(1)))
     try:
-        rates = metrics.exact_error_rates(*score_tables.split(comparisons))
-        replicates = score_tables.bootstrap(comparisons, "exact", seed)
-        bounds = score_tables.interval(comparisons, "EER", rates["EER"], replicates)
-        with_failures = metrics.equal_error_rate(
-            *score_tables.split(comparisons), score_tables.failures(comparisons)
-        ).eer
+        figures = _figures(comparisons, seed)
+        if folds is not None:
+            figures |= _accuracy(comparisons, list(labelled), folds)
     except metrics.ScoreError as error:
         reason = next(iter(scored.failures.values()), "no reason known")
         print(
@@ -122,8 +128,7 @@ def evaluate(
             f"compared, too few for an error rate ({error}); first failure: {reason}",
             file=sys.stderr,
         )
-        rates = dict.fromkeys(("EER", "FMR100", "FMR1000", "ZeroFMR"), np.nan)
-        bounds, with_failures = metrics.Interval(np.nan, np.nan, "none"), np.nan
+        figures = {}
     pictures = listed_pictures(attempts, dataset)
     embedded = set(listed_pictures(listed, dataset)) - set(scored.failures)
     result = Result(
@@ -132,23 +137,73 @@ def evaluate(
         model=model,
         impostor=int((labels == 0).sum()),
         genuine=int((labels == 1).sum()),
-        EER=rates["EER"],
-        low=bounds.low,
-        high=bounds.high,
-        FMR100=rates["FMR100"],
-        FMR1000=rates["FMR1000"],
-        ZeroFMR=rates["ZeroFMR"],
         FTE=1 - len(embedded) / len(pictures),
         FTA=1 - len(done) / len(attempts),
-        EER_failures_as_non_matches=with_failures,
+        **(dict.fromkeys(_FIGURES, np.nan) | figures),
     )
     return result, comparisons
 
 
-def _text(value: object) -> str:
+_FIGURES = ("EER", "low", "high", "FMR100", "FMR1000", "ZeroFMR", "EER_failures_as_non_matches")
+
+
+def _figures(comparisons: Comparisons, seed: int) -> dict[str, float]:
+    """Return the error rates of completed comparisons and the thresholds that give them, by field.
+
+    Raises:
+        ScoreError: there are too few comparisons.
+    """
+    scores = score_tables.split(comparisons)
+    rates = metrics.exact_error_rates(*scores)
+    replicates = score_tables.bootstrap(comparisons, "exact", seed)
+    bounds = score_tables.interval(comparisons, "EER", rates["EER"], replicates)
+    failures = score_tables.failures(comparisons)
+    return {
+        "EER": rates["EER"],
+        "low": bounds.low,
+        "high": bounds.high,
+        "FMR100": rates["FMR100"],
+        "FMR1000": rates["FMR1000"],
+        "ZeroFMR": rates["ZeroFMR"],
+        "EER_failures_as_non_matches": metrics.equal_error_rate(*scores, failures).eer,
+        "EER_threshold": metrics.equal_error_rate(*scores).threshold,
+        "FMR100_threshold": metrics.threshold_at_fmr(*scores, 0.01),
+        "FMR1000_threshold": metrics.threshold_at_fmr(*scores, 0.001),
+        "TAR100": 1 - rates["FMR100"],
+        "TAR1000": 1 - rates["FMR1000"],
+    }
+
+
+def _accuracy(comparisons: Comparisons, listed: list[Pair], count: int) -> dict[str, float]:
+    """Return the accuracy of completed comparisons over folds, and its standard error, by field.
+
+    Args:
+        comparisons: those that have a score.
+        listed: every pair of the list, in the order that divides it into folds.
+        count: number of folds.
+
+    Raises:
+        UserError: the list does not divide into equal folds, or too few of them have scores.
+    """
+    try:
+        fold_of = dict(zip(listed, equal_folds(len(listed), count), strict=True))
+        folds = [fold_of[pair] for pair in comparisons.pairs]
+        found = accuracy_over_folds(comparisons.scores, comparisons.labels, folds)
+    except metrics.ScoreError as error:
+        raise UserError(f"--folds: {error}") from None
+    return {"accuracy": found.mean, "accuracy_standard_error": found.standard_error}
+
+
+def _text(value: object, decimals: int) -> str:
     if not isinstance(value, float):
         return str(value)
-    return f"{value:.4f}" if np.isfinite(value) else "–"
+    return f"{value:.{decimals}f}" if np.isfinite(value) else "–"
+
+
+def _texts(result: Result) -> list[str]:
+    """Return a row as text; a threshold is shown to six decimals, so that it can be used."""
+    fields = result._asdict().items()
+    return [_text(value, 6 if name.endswith("threshold") else 4) for name, value in fields]
 
 
 def write_results(
@@ -163,7 +218,7 @@ def write_results(
     from verification.figures import draw_det, draw_roc
 
     header = list(Result._fields)
-    rows = [[_text(value) for value in result] for result in results]
+    rows = [_texts(result) for result in results]
     print(tables.to_console(header, rows))
     lines = "\n".join(",".join(row) for row in (header, *rows))
     write_file(stem.with_suffix(".csv"), lines + "\n")
@@ -171,8 +226,11 @@ def write_results(
         f"# {stem.name}\n\nRun here: `{description['command']}`, on {description['hardware']}\n\n"
         f"{tables.to_markdown(header, rows)}\n\n"
         "EER with its 95 % interval (subjects bootstrap); FMR100, FMR1000, ZeroFMR: lowest FNMR at "
-        "FMR <= 1 %, <= 0.1 %, 0; FTE: pictures without a vector; FTA: pairs never compared. An "
-        f"FMR of 0.1 % takes {metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs.\n"
+        "FMR <= 1 %, <= 0.1 %, 0; FTE: pictures without a vector; FTA: pairs never compared; "
+        "thresholds: the score at or above which a pair matches there; TAR100, TAR1000: 1 - FNMR "
+        "there; accuracy: mean over folds (--folds), each at the threshold that is best on the "
+        "others, and its standard error. An FMR of 0.1 % takes "
+        f"{metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs.\n"
     )
     write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)
@@ -193,7 +251,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = new_parser(
         __doc__,
         "python evaluate_model.py --base_folder ../masked --pairs ../pairs --datasets lfw "
-        "--models dlib masked_dlib --output results --name my_test",
+        "--models dlib masked_dlib --onnx mine.onnx --preset arcface --name my_test",
     )
     parser.add_argument(
         "--base_folder", type=Path, required=True, help="folder of the datasets, masked or original"
@@ -203,31 +261,24 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--datasets", nargs="+", required=True, metavar="NAME")
     parser.add_argument("--models", nargs="+", choices=tuple(MATCHERS), default=[])
-    parser.add_argument("--keras", type=Path, metavar="FILE", help="your model: picture -> vector")
-    parser.add_argument("--embeddings", type=Path, metavar="FILE", help="your vectors, as CSV")
     parser.add_argument(
         "--alignment",
         nargs="+",
         choices=ALIGNMENTS,
-        default=["found"],
-        help="what dlib's chips are cut by; found: five points found on the picture as it is; A: "
-        "landmarks of the unmasked picture; B: landmarks predicted on the picture itself in the "
-        "unmasked picture's box; whole: nothing, pictures are only resized (default: found)",
+        help="what chips are cut by; found: five points found on the picture as it is; arcface: "
+        "the same points, moved to their places on ArcFace's chips; A: landmarks of the unmasked "
+        "picture; B: landmarks predicted on the picture itself in the unmasked picture's box; "
+        "whole: nothing, pictures are only resized (default: found, or what --preset says)",
     )
-    parser.add_argument(
-        "--scaling",
-        choices=tuple(SCALINGS),
-        default="1",
-        help="pixels that the --keras model takes: 255: 0 to 255; 1: 0 to 1; centred: -1 to 1 "
-        "(default: 1)",
-    )
-    parser.add_argument(
-        "--similarity",
-        choices=SIMILARITIES,
-        default="distance",
-        help="of the vectors of --keras and --embeddings (default: distance)",
-    )
+    add_user_options(parser)
     add_model_options(parser)
+    parser.add_argument(
+        "--folds",
+        type=_fold_count,
+        metavar="N",
+        help="the list consists of N equal parts, as LFW's official one of 10: also give the "
+        "accuracy, each part at the threshold that is best on the others",
+    )
     parser.add_argument(
         "--output", type=Path, default=HERE / "results", help="folder for the results"
     )
@@ -235,10 +286,21 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--name", default="evaluation", help="name of the results (default: evaluation)"
     )
     arguments = parser.parse_args(argv)
-    if not (arguments.models or arguments.keras or arguments.embeddings):
-        parser.error("name a model: --models, --keras or --embeddings")
+    named = any(getattr(arguments, kind) for kind in (*KINDS, "models", "embeddings"))
+    if not named:
+        parser.error(
+            "name a model: --models, --onnx, --torchscript, --keras, --python, or vectors "
+            "of yours: --embeddings"
+        )
+    check_user_options(parser, arguments)
     check_detector_options(parser, arguments)
     return arguments
+
+
+def _fold_count(text: str) -> int:
+    if text.isdecimal() and int(text) > 1:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number of folds, at least 2; got {text!r}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -250,28 +312,19 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
     scorers = {}
     for name in arguments.models:
         aligned = MATCHERS[name].network == "dlib"
-        for alignment in arguments.alignment if aligned else [""]:
+        for alignment in (arguments.alignment or ["found"]) if aligned else [""]:
             options = model_options(arguments, alignment or "found")
             words = [name, alignment, "mirrored" if mirrors(name, options) else ""]
             scorers[" ".join(filter(None, words))] = repository_scorer(
                 name, arguments.base_folder, arguments.models_folder, options
             )
-    if arguments.keras:
-        scorers[arguments.keras.stem] = keras_scorer(
-            arguments.keras,
-            arguments.base_folder,
-            arguments.scaling,
-            arguments.similarity,
-            model_options(arguments),
-        )
-    if arguments.embeddings:
-        scorers[arguments.embeddings.stem] = csv_scorer(arguments.embeddings, arguments.similarity)
     return scorers
 
 
 def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     results, curves = [], {}
-    scorers = _scorers(arguments)
+    own_scorers, own_files = user_scorers(arguments)
+    scorers = _scorers(arguments) | own_scorers
     for lists in arguments.pairs:
         for dataset in arguments.datasets:
             for model, scorer in scorers.items():
@@ -283,6 +336,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
                     arguments.limit,
                     arguments.seed,
                     arguments.base_folder,
+                    arguments.folds,
                 )
                 results.append(result)
                 if np.isfinite(result.EER):
@@ -294,14 +348,14 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         arguments.models,
         arguments.models_folder,
     )
-    for path in filter(None, (arguments.keras, arguments.embeddings)):
-        inputs[path.name] = provenance.sha256(path)
+    inputs |= {path.name: provenance.sha256(path) for path in own_files}
+    used = [name for name, kind in RUN_BY.items() if getattr(arguments, kind)]
     description = provenance.describe(
         provenance.typed("evaluate_model.py", argv),
         {name: value for name, value in vars(arguments).items() if name != "seed"},
         inputs,
         arguments.seed,
-        ("numpy", "keras", "dlib-bin"),
+        ("numpy", "keras", "dlib-bin", *used),
     )
     description["hardware"] = provenance.hardware()
     write_results(results, curves, arguments.output / arguments.name, description)

@@ -12,18 +12,17 @@ import numpy as np
 from DICTA2021.matchers import (
     MATCHERS,
     Matcher,
-    MissingError,
-    masking_hint,
     weight_file,
     weight_files,
 )
 from DICTA2021.model_options import Options, mirrors
-from DICTA2021.pair_lists import clean, known_faces, listed_pictures
-from face_models.preparation import Picture, Preparation, chip_preparation, picture_preparation
-from face_models.user_models import load_keras_model, read_vectors, resized_preparation
-from face_models.vector_cache import model_key, weight_file_key
+from DICTA2021.pair_lists import clean, known_faces, listed_pictures, with_known_faces
+from face_models.preparation import Preparation, chip_preparation, picture_preparation
+from face_models.user_models import UserModel
+from face_models.vector_cache import weight_file_key
+from face_models.vector_files import read_vectors
 from face_models.vectors import Embeddings, embed_pictures
-from mask_utils.datasets import LAYOUTS
+from mask_utils.errors import UserError
 from reproduction.published import Pair
 from verification.similarity import (
     cosine_similarity,
@@ -135,28 +134,10 @@ def embed_listed(
     """Embed the pictures of a list; see score_pairs for the arguments.
 
     Raises:
-        MissingError: none of the pictures exists.
+        MissingError: see pair_lists.with_known_faces.
         CacheError, UserError: see embed_pictures.
     """
-    if not any((folder / place).is_file() for place in pictures[:1000]):
-        painted = folder.name in LAYOUTS  # real masks are not made by a command
-        hint = masking_hint(folder.parent, folder.name) if painted else "put the dataset there"
-        raise MissingError(
-            f"expected the pictures of {folder.name} in {folder}, such as {pictures[0]}; they do "
-            f"not exist; {hint}"
-        )
-    # Landmarks and box become part of a vector's key in the cache, so only give what is used.
-    use_landmarks = preparation.name == "chip A"
-    of_chips = preparation.name.startswith("chip")
-    use_box = preparation.name.startswith("chip B") or (
-        options.crop_margin is not None and not of_chips
-    )
-    listed = []
-    for place in pictures:
-        landmarks, box = faces.get(place, (None, None))
-        listed.append(
-            Picture(folder / place, landmarks if use_landmarks else None, box if use_box else None)
-        )
+    listed = with_known_faces(pictures, folder, faces, preparation)
     return embed_pictures(
         listed,
         embedder,
@@ -193,11 +174,6 @@ def repository_scorer(
 
     def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
         faces = known_faces(base_folder, dataset)
-        if MATCHERS[name].network == "dlib" and options.alignment == "A" and not faces:
-            raise MissingError(
-                f"{dataset}: alignment A needs the landmarks in {base_folder / 'manifest.csv'}; "
-                "there are none for this dataset; use --alignment found"
-            )
         return score_pairs(
             pairs, base_folder / dataset, faces, name, models_folder, options, list_name
         )
@@ -205,40 +181,47 @@ def repository_scorer(
     return score
 
 
-def keras_scorer(
-    path: Path,
+def user_scorer(
+    model: UserModel,
+    preparation: Preparation,
     base_folder: Path,
-    scaling: str,
     similarity: str,
     options: Options,
 ) -> Scorer:
-    """Return the scorer of a user's own Keras model: a picture -> a vector.
+    """Return the scorer of a user's own model.
 
     Args:
-        path: a .keras file; it is read in safe mode, so that no code in it runs.
+        model: from user_models.open_user_model.
+        preparation: from user_input.input_preparation.
         base_folder: of the datasets.
-        scaling: 255 (pixels as they are), 1 (0 to 1), or centred (-1 to 1).
         similarity: one of SIMILARITIES.
-        options: all are used except preprocessing, alignment and faces.
-
-    Raises:
-        UserError: the file is not such a model.
+        options: of these, mirror, batch_size and cache are used.
     """
-    model = load_keras_model(path)
-    preparation = resized_preparation(
-        model.input_shape[1:3], scaling, options.crop_margin, options.detector
-    )
-    key = model_key(model)
 
     def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
         faces = known_faces(base_folder, dataset)
         pictures = listed_pictures(pairs, list_name)
+        folder = base_folder / dataset
         result = embed_listed(
-            pictures, base_folder / dataset, faces, lambda: model, key, preparation, options
+            pictures, folder, faces, lambda: model, model.key, preparation, options
         )
-        return compare(pairs, pictures, result, SIMILARITIES[similarity])
+        return compare(pairs, pictures, result, _checked_similarity(similarity, model.name))
 
     return score
+
+
+def _checked_similarity(name: str, model: str):
+    """Return a similarity of a user's vectors; by the cosine, it refuses vectors of zeros."""
+
+    def cosine(references: np.ndarray, probes: np.ndarray) -> np.ndarray:
+        if not (references.any(axis=1).all() and probes.any(axis=1).all()):
+            raise UserError(
+                f"{model}: expected vectors with a direction, to take their cosine; got one of "
+                "zeros; check the model, --scaling and --channels, or use --similarity distance"
+            )
+        return cosine_similarity(references, probes)
+
+    return cosine if name == "cosine" else SIMILARITIES[name]
 
 
 def csv_scorer(path: Path, similarity: str) -> Scorer:
@@ -258,6 +241,6 @@ def csv_scorer(path: Path, similarity: str) -> Scorer:
         rows = np.array([row_of.get(place, -1) for place in pictures], np.int64)
         failures = dict.fromkeys(np.flatnonzero(rows < 0), f"not in {path.name}")
         found = Embeddings(matrix, rows, failures)
-        return compare(pairs, pictures, found, SIMILARITIES[similarity])
+        return compare(pairs, pictures, found, _checked_similarity(similarity, str(path)))
 
     return score

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from DICTA2021.matchers import MissingError, run_hint, weight_files
+from DICTA2021.matchers import MissingError, masking_hint, run_hint, weight_files
+from face_models.preparation import Picture, Preparation
+from mask_utils.datasets import LAYOUTS
 from mask_utils.errors import UserError
 from mask_utils.landmark_text import faces_of_row
 from mask_utils.manifest import open_manifest
@@ -103,6 +105,48 @@ def known_faces(masked_folder: Path, dataset: str) -> dict[str, tuple[np.ndarray
                 faces[place.removeprefix(f"{dataset}/")] = face
     manifest.close()
     return faces
+
+
+def with_known_faces(
+    pictures: Sequence[str],
+    folder: Path,
+    faces: dict[str, tuple[np.ndarray, tuple]],
+    preparation: Preparation,
+) -> list[Picture]:
+    """Return the pictures of a list, each with what is known of its face and its chip is cut by.
+
+    What is not used is left out, since landmarks and box are part of a vector's key in the cache.
+
+    Args:
+        pictures: from listed_pictures.
+        folder: the dataset's folder.
+        faces: from known_faces.
+        preparation: says what it uses.
+
+    Raises:
+        MissingError: none of the pictures exists, or landmarks are used and none are known.
+    """
+    if not any((folder / place).is_file() for place in pictures[:1000]):
+        painted = folder.name in LAYOUTS  # real masks are not made by a command
+        hint = masking_hint(folder.parent, folder.name) if painted else "put the dataset there"
+        raise MissingError(
+            f"expected the pictures of {folder.name} in {folder}, such as {pictures[0]}; they do "
+            f"not exist; {hint}"
+        )
+    if preparation.uses_landmarks and not faces:
+        raise MissingError(
+            f"{folder.name}: alignment A needs the landmarks in {folder.parent / 'manifest.csv'}; "
+            "there are none for this dataset; use --alignment found"
+        )
+    known = [faces.get(place, (None, None)) for place in pictures]
+    return [
+        Picture(
+            folder / place,
+            landmarks if preparation.uses_landmarks else None,
+            box if preparation.uses_box else None,
+        )
+        for place, (landmarks, box) in zip(pictures, known, strict=True)
+    ]
 
 
 def painted_faces(masked_folder: Path) -> str:

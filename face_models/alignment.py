@@ -6,7 +6,7 @@ import numpy as np
 from mask_utils.detection import detect
 from mask_utils.landmarks import Face, five_points, predict_landmarks
 
-ALIGNMENTS = ("found", "A", "B", "whole")
+ALIGNMENTS = ("found", "arcface", "A", "B", "whole")
 """How a chip is cut: see face_models.preparation.chip_preparation."""
 
 CHIP_SIZE = 150  # pixels, the side of the input of dlib's network
@@ -17,6 +17,19 @@ CHIP_POINTS = np.array(
 )
 """Mean places of YuNet's five points on dlib's own chips of 150 pixels, over 1,966 faces of UTKFace
 and CelebA: `python benchmarks/fit_face_maps.py --base_folder data --limit 1000`."""
+
+ARCFACE_SIZE = 112  # pixels, the side of the chips that ArcFace networks are trained on
+ARCFACE_POINTS = np.array(
+    [
+        (38.2946, 51.6963),
+        (73.5318, 51.5014),
+        (56.0252, 71.7366),
+        (41.5493, 92.3655),
+        (70.7299, 92.2041),
+    ],
+    np.float64,
+)
+"""Places of the five points on ArcFace's chips of 112 pixels, as in InsightFace's face_align.py."""
 
 
 def aligned_chip(picture: np.ndarray, landmarks: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:
@@ -58,19 +71,27 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.concatenate([turn, (goal - turn @ middle)[:, None]], axis=1)
 
 
-def chip_by_points(picture: np.ndarray, points: np.ndarray, size: int = CHIP_SIZE) -> np.ndarray:
-    """Cut out a face by five points, placing them where they are on dlib's chips.
+def chip_by_points(
+    picture: np.ndarray,
+    points: np.ndarray,
+    size: int = CHIP_SIZE,
+    places: np.ndarray | None = None,
+) -> np.ndarray:
+    """Cut out a face by five points, moving them to given places of the chip by least squares.
 
     Args:
         picture: uint8 (height, width, 3), RGB.
         points: (5, 2), see mask_utils.landmarks.five_points, x and y in pixels.
         size: side of the chip in pixels.
+        places: (5, 2), x and y in pixels of the chip; by default where they are on dlib's chips.
 
     Returns:
         uint8 (size, size, 3), RGB; black where the chip leaves the picture.
     """
     points = np.asarray(points, np.float64)
-    transform = similarity_transform(points, CHIP_POINTS * (size / 150))
+    if places is None:
+        places = CHIP_POINTS * (size / CHIP_SIZE)
+    transform = similarity_transform(points, places)
     scale = float(np.hypot(*transform[:, 0]))
     if 0 < scale < 0.5:  # the picture is shrunk first: sampling every other pixel would alias
         height, width = picture.shape[:2]
@@ -79,7 +100,7 @@ def chip_by_points(picture: np.ndarray, points: np.ndarray, size: int = CHIP_SIZ
         picture = cv2.resize(picture, small, interpolation=cv2.INTER_AREA)
         # The centre of a pixel is half a pixel from its corner, at both sizes.
         points = (points + 0.5) * factor - 0.5
-        transform = similarity_transform(points, CHIP_POINTS * (size / 150))
+        transform = similarity_transform(points, places)
     return cv2.warpAffine(picture, transform, (size, size), flags=cv2.INTER_LINEAR)
 
 

@@ -7,7 +7,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from face_models.alignment import ALIGNMENTS, CHIP_SIZE, aligned_chip, chip_by_points
+from face_models.alignment import (
+    ALIGNMENTS,
+    ARCFACE_POINTS,
+    ARCFACE_SIZE,
+    CHIP_SIZE,
+    aligned_chip,
+    chip_by_points,
+)
 from mask_utils.detection import YUNET, Detector, FoundFace
 from mask_utils.errors import UserError
 from mask_utils.landmark_cache import detector_name
@@ -33,15 +40,18 @@ class Preparation(NamedTuple):
     """How a picture becomes the network's input.
 
     `name` is part of the cache's keys; `prepare` maps (uint8 RGB picture (height, width, 3), what
-    is known of it) to the input (side, side, 3), uint8 or float32, or raises NoFaceError.
+    is known of it) to the input (height, width, 3), uint8 or float32, or raises NoFaceError.
+    uses_landmarks, uses_box: what it takes of a Picture besides its path.
     """
 
     name: str
     prepare: Callable[[np.ndarray, Picture], np.ndarray]
+    uses_landmarks: bool = False
+    uses_box: bool = False
 
 
-_IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # RGB, of pictures in 0-1
-_IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # RGB, of pictures in 0-1
+IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
 # RGB, of pictures in 0-255; these networks were trained on BGR pictures that were not rescaled.
 _CAFFE_MEANS = {
     "vgg19": (123.68, 116.779, 103.939),  # ImageNet
@@ -75,7 +85,7 @@ def normalise(picture: np.ndarray, preprocessing: str, network: str = "resnet50"
     values = np.asarray(picture, np.float32)
     if network == "resnet50":
         scale = np.float32(255 if preprocessing == "corrected" else 1)
-        return (values / scale - _IMAGENET_MEAN) / _IMAGENET_STD
+        return (values / scale - IMAGENET_MEAN) / IMAGENET_STD
     if preprocessing == "published":
         return values
     if network == "mobilenet_v2":
@@ -178,48 +188,78 @@ def picture_preparation(
     cut = "whole"
     if crop_margin is not None:
         cut = f"crop {crop_margin:g} {detector_name(detector)}"
-    return Preparation(f"{preprocessing} {network} {cut}", prepare)
+    return Preparation(
+        f"{preprocessing} {network} {cut}", prepare, uses_box=crop_margin is not None
+    )
 
 
 def chip_preparation(
-    alignment: str = "found", detector: Detector = YUNET, choice: str = "largest"
+    alignment: str = "found",
+    detector: Detector = YUNET,
+    choice: str = "largest",
+    size: tuple[int, int] = (CHIP_SIZE, CHIP_SIZE),
 ) -> Preparation:
-    """Return the preparation of the input of dlib's network: a chip of the face.
+    """Return the preparation of a network's input that is a chip of the face, such as dlib's.
 
     Args:
         alignment: what the chip is cut by. "found": the five points that the detector finds on the
-            picture as it is, masked or not. "A": the landmarks given with the picture (for a masked
-            picture, those of the unmasked one). "B": landmarks predicted on the picture itself, in
-            the box given with it (for a masked picture, that of the unmasked one) or else in that
-            of the face found. "whole": nothing; the picture is resized to the chip's size.
-        detector: finds the face for "found", and for "B" if no box is given.
+            picture as it is, masked or not. "arcface": the same points, moved to their places on
+            ArcFace's chips. "A": the landmarks given with the picture (for a masked picture, those
+            of the unmasked one). "B": landmarks predicted on the picture itself, in the box given
+            with it (for a masked picture, that of the unmasked one) or else in that of the face
+            found. "whole": nothing; the picture is resized to the chip's size.
+        detector: finds the face for "found" and "arcface", and for "B" if no box is given.
         choice: which of several faces is taken then, largest or central.
+        size: (height, width) of the chip in pixels. Where they differ, the middle of a square chip
+            is taken, so that the face keeps its shape; only "whole" distorts.
 
     Returns:
-        Preparation; its result is uint8 (150, 150, 3), RGB, 0-255.
+        Preparation; its result is uint8 (height, width, 3), RGB, 0-255.
 
     Raises:
         ValueError: the alignment is unknown.
     """
     if alignment not in ALIGNMENTS:
         raise ValueError(f"the alignment is one of {', '.join(ALIGNMENTS)}, not {alignment!r}")
+    side = max(size)
 
-    def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
-        if alignment == "whole":
-            shrinks = min(picture.shape[:2]) > CHIP_SIZE
-            how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            return cv2.resize(picture, (CHIP_SIZE, CHIP_SIZE), interpolation=how)
-        if alignment == "found":
-            return chip_by_points(picture, require_face(picture, detector, choice).points)
+    def square_chip(picture: np.ndarray, known: Picture) -> np.ndarray:
         if alignment == "A":
             if known.landmarks is None:
                 raise NoFaceError("no landmarks are known for this picture")
-            return aligned_chip(picture, known.landmarks)
-        box = known.box
-        if box is None:
-            box = require_face(picture, detector, choice).box
-        return aligned_chip(picture, predict_landmarks(picture, box))
+            return aligned_chip(picture, known.landmarks, side)
+        if alignment == "B":
+            box = known.box
+            if box is None:
+                box = require_face(picture, detector, choice).box
+            return aligned_chip(picture, predict_landmarks(picture, box), side)
+        points = require_face(picture, detector, choice).points
+        places = ARCFACE_POINTS * (side / ARCFACE_SIZE) if alignment == "arcface" else None
+        return chip_by_points(picture, points, side, places)
 
-    looked = alignment in ("found", "B")
+    def prepare(picture: np.ndarray, known: Picture) -> np.ndarray:
+        if alignment == "whole":
+            return resize(picture, size)
+        top, left = (side - size[0]) // 2, (side - size[1]) // 2
+        return square_chip(picture, known)[top : top + size[0], left : left + size[1]]
+
+    looked = alignment in ("found", "arcface", "B")
     detail = f" {detector_name(detector)} {choice}" if looked else ""
-    return Preparation(f"chip {alignment}{detail}", prepare)
+    if size != (CHIP_SIZE, CHIP_SIZE):
+        detail += f" {size[0]}x{size[1]}"
+    return Preparation(f"chip {alignment}{detail}", prepare, alignment == "A", alignment == "B")
+
+
+def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a picture to (height, width) pixels, whatever its aspect.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        size: height and width of the result in pixels.
+
+    Returns:
+        uint8 (height, width, 3), same colour order.
+    """
+    shrinks = picture.shape[0] > size[0] and picture.shape[1] > size[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(picture, size[::-1], interpolation=how)

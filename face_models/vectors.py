@@ -30,6 +30,8 @@ from mask_utils.images import PictureError, decode_picture, read_file
 if TYPE_CHECKING:
     import keras
 
+    from face_models.user_models import UserModel
+
 _GROUP = 16  # pictures that a thread takes at a time
 
 
@@ -68,7 +70,7 @@ class _Loaded(NamedTuple):
 
 def stream_embeddings(
     pictures: Sequence[Picture],
-    build_model: Callable[[], keras.Model],
+    build_model: Callable[[], keras.Model | UserModel],
     network_key: str,
     preparation: Preparation,
     *,
@@ -82,9 +84,11 @@ def stream_embeddings(
     Args:
         pictures: any number; the same file named twice is read once, the same content under two
             names is embedded once.
-        build_model: returns the network, picture -> vector (see `siamese.embedding_model`); it is
-            called when a vector is first missing from the cache, and never if none is.
-        network_key: from `vector_cache.weight_file_key` or `vector_cache.model_key`.
+        build_model: returns the network, picture -> vector (see `siamese.embedding_model`), or a
+            `user_models.UserModel`; it is called when a vector is first missing from the cache, and
+            never if none is.
+        network_key: from `vector_cache.weight_file_key` or `vector_cache.model_key`, or a
+            UserModel's own.
         preparation: see `face_models.preparation`.
         mirror: whether a vector is the mean of those of the prepared picture and its mirror image.
         batch_size: pictures per call of the network.
@@ -233,7 +237,7 @@ def _fail(loaded: _Loaded, store: VectorCache | None) -> Iterator[Embedded]:
 
 
 def _network(
-    model: keras.Model, batch_size: int, mirror: bool = False
+    model: keras.Model | UserModel, batch_size: int, mirror: bool = False
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from prepared pictures to vectors; smaller last batches are padded."""
     full = False
@@ -243,7 +247,8 @@ def _network(
         count = len(batch)
         batch = batch.astype(np.float32, copy=False)
         if full and count < batch_size:  # some backends would compile again for a second shape
-            rest = np.zeros((batch_size - count, *batch.shape[1:]), np.float32)
+            # With the last picture, since a network may have no vector for a black one.
+            rest = np.repeat(batch[-1:], batch_size - count, axis=0)
             batch = np.concatenate([batch, rest])
         full = full or count == batch_size
         vectors = np.asarray(model.predict_on_batch(batch))[:count].astype("<f4", copy=False)
@@ -269,7 +274,7 @@ def mirrored_mean(embed: Callable[[np.ndarray], np.ndarray], prepared: np.ndarra
 
 def embed_pictures(
     pictures: Sequence[Picture],
-    build_model: Callable[[], keras.Model],
+    build_model: Callable[[], keras.Model | UserModel],
     network_key: str,
     preparation: Preparation,
     *,

@@ -1,7 +1,9 @@
 """Fixtures of several tests: real data if available, drawn faces, a network in PyTorch."""
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -22,6 +24,16 @@ def shared_folder() -> Path:
     if not (folder / "datasets").is_dir() or not (folder / "published").is_dir():
         pytest.skip(f"no real sample data at {folder}; set MASKED_FACE_SHARED to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_networks() -> ModuleType:
+    """tests/small_networks.py: one small network in every format that users bring."""
+    path = Path(__file__).with_name("small_networks.py")
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

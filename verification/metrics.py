@@ -221,20 +221,43 @@ def fnmr_at_fmr(
     Returns: the FNMR.
     Raises: ScoreError, see check_scores; also for a limit outside [0, 1].
     """
+    negatives, positives = check_scores(negatives, positives)
+    threshold = _lowest_threshold(negatives, limit, failures)
+    return _fnmr(positives, threshold, failures)
+
+
+def threshold_at_fmr(
+    negatives, positives, limit: float, failures: FailureToAcquire = NO_FAILURES
+) -> float:
+    """Return the lowest score at which FMR <= limit: the threshold that gives fnmr_at_fmr.
+
+    Args: see fnmr_at_fmr.
+    Returns: of the scores, and one value just above the highest, the lowest that may match.
+    Raises: ScoreError, see fnmr_at_fmr.
+    """
+    negatives, positives = check_scores(negatives, positives)
+    least = _lowest_threshold(negatives, limit, failures)
+    above = [
+        float(scores[at])
+        for scores in (negatives, positives)
+        if (at := int(np.searchsorted(scores, least, side="left"))) < scores.size
+    ]
+    return min(above, default=float(np.nextafter(max(negatives[-1], positives[-1]), np.inf)))
+
+
+def _lowest_threshold(negatives: np.ndarray, limit: float, failures: FailureToAcquire) -> float:
+    """Return the lowest value at which FMR <= limit, of sorted impostor scores."""
     if not 0 <= limit <= 1:
         raise ScoreError(f"expected an FMR limit within [0, 1]; got {limit}")
-    negatives, positives = check_scores(negatives, positives)
     attempts = negatives.size + failures.negatives
     allowed = int(limit * attempts)
     # limit * attempts may fall just short of a whole number (.29 * 100 = 28.999999999999996).
     if (allowed + 1) / attempts <= limit:
         allowed += 1
     if allowed >= negatives.size:
-        return failures.positives / (positives.size + failures.positives)
+        return -np.inf
     # The threshold has to lie above the highest impostor score that may not match.
-    highest = negatives[negatives.size - allowed - 1]
-    missed = int(np.searchsorted(positives, highest, side="right")) + failures.positives
-    return missed / (positives.size + failures.positives)
+    return float(np.nextafter(negatives[negatives.size - allowed - 1], np.inf))
 
 
 def zero_fnmr(negatives, positives) -> float:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from face_models import preparation
 from face_models.alignment import (
+    ARCFACE_POINTS,
     CHIP_POINTS,
     aligned_chip,
     chip_by_points,
@@ -16,6 +18,7 @@ from face_models.alignment import (
     similarity_transform,
 )
 from face_models.preparation import Picture, chip_preparation
+from mask_utils.detection import FoundFace
 from mask_utils.drawn_faces import draw_face, draw_person
 from mask_utils.images import read_picture
 from mask_utils.landmarks import Face, find_face, find_faces
@@ -98,6 +101,32 @@ def test_found_is_the_same_for_a_turned_picture(face):
     for quarters in (1, 2, 3):
         turned = prepare(np.ascontiguousarray(np.rot90(face, quarters)), known)
         assert np.abs(turned - upright).mean() < 1
+
+
+def test_arcface_chips_place_the_points_as_insightface_does(monkeypatch):
+    """A face whose points are ArcFace's, moved: the chip is that part of the picture."""
+    picture = np.random.default_rng(0).integers(0, 256, (200, 220, 3), dtype=np.uint8)
+    points = ARCFACE_POINTS + (30, 40)
+    found = FoundFace((0, 0, 9, 9), points, 1.0)
+    monkeypatch.setattr(preparation, "require_face", lambda *_: found)
+    known = Picture(Path("x"))
+    chip = chip_preparation("arcface", size=(112, 112)).prepare(picture, known)
+    np.testing.assert_array_equal(chip, picture[40:152, 30:142])
+    narrow = chip_preparation("arcface", size=(112, 96)).prepare(picture, known)
+    np.testing.assert_array_equal(narrow, chip[:, 8:104])
+    # At half the size a point lies at half its place.
+    half = chip_preparation("arcface", size=(56, 56)).prepare(picture, known)
+    np.testing.assert_array_equal(half, chip_by_points(picture, points, 56, ARCFACE_POINTS / 2))
+
+
+def test_whole_and_a_chips_of_any_size(face):
+    known = Picture(Path("x"), find_faces(face).faces[0].landmarks)
+    whole = chip_preparation("whole", size=(30, 20)).prepare(face, known)
+    assert whole.shape == (30, 20, 3)
+    side = aligned_chip(face, known.landmarks, 96)
+    chip = chip_preparation("A", size=(80, 96)).prepare(face, known)
+    np.testing.assert_array_equal(chip, side[8:88])
+    assert len({chip_preparation("A", size=(n, n)).name for n in (96, 112, 150)}) == 3
 
 
 def test_of_two_faces_the_choice_is_taken(face):

@@ -113,7 +113,9 @@ def test_unknown_names_are_refused():
         picture_preparation("publishd")
     with pytest.raises(ValueError, match="no preprocessing for a network called 'dlib'"):
         picture_preparation("published", "dlib")
-    with pytest.raises(ValueError, match="the alignment is one of found, A, B, whole, not 'C'"):
+    with pytest.raises(
+        ValueError, match="the alignment is one of found, arcface, A, B, whole, not 'C'"
+    ):
         chip_preparation("C")
 
 

@@ -68,6 +68,23 @@ def test_fnmr_at_fmr_by_hand(limit, fnmr):
     assert metrics.fnmr_at_fmr(NEGATIVES, POSITIVES, limit) == pytest.approx(fnmr)
 
 
+def test_threshold_at_fmr_by_hand():
+    negatives, positives = [0.1, 0.2, 0.3, 0.6], [0.25, 0.5, 0.7]
+    # One of four impostors may match: only .6; the lowest score above .3 is .5.
+    assert metrics.threshold_at_fmr(negatives, positives, 0.25) == 0.5
+    assert metrics.threshold_at_fmr(negatives, positives, 0.24) == 0.7
+    assert metrics.threshold_at_fmr(negatives, positives, 1) == 0.1
+    assert metrics.threshold_at_fmr([0.9], [0.5], 0) == np.nextafter(0.9, np.inf)
+
+
+@given(score_sets, score_sets, st.sampled_from([0, 0.01, 0.1, 0.5, 1]))
+def test_threshold_at_fmr_gives_its_fnmr(negatives, positives, limit):
+    threshold = metrics.threshold_at_fmr(negatives, positives, limit)
+    assert np.mean(np.asarray(negatives) >= threshold) <= limit
+    missed = np.mean(np.asarray(positives) < threshold)
+    assert missed == pytest.approx(metrics.fnmr_at_fmr(negatives, positives, limit))
+
+
 def test_limit_that_floats_do_not_hit_exactly():
     # .29 * 100 is 28.999999999999996 in binary: 29 of 100 impostors may still match.
     negatives = np.arange(100) / 100
