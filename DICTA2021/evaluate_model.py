@@ -308,7 +308,8 @@ def main(argv: list[str] | None = None) -> int:
     return end_cleanly(lambda: _evaluate_all(parse_arguments(argv), argv))
 
 
-def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
+def repository_scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
+    """Return the scorers of --models, by name in the table."""
     scorers = {}
     for name in arguments.models:
         aligned = MATCHERS[name].network == "dlib"
@@ -324,7 +325,7 @@ def _scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
 def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     results, curves = [], {}
     own_scorers, own_files = user_scorers(arguments)
-    scorers = _scorers(arguments) | own_scorers
+    scorers = repository_scorers(arguments) | own_scorers
     for lists in arguments.pairs:
         for dataset in arguments.datasets:
             for model, scorer in scorers.items():

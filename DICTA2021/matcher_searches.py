@@ -75,33 +75,45 @@ def one_picture_each(people: People) -> Searched:
     )
 
 
+def listed(searched: Searched, masks: str) -> tuple[list[str], list[str]]:
+    """Return the pictures of the gallery and the probes of a condition, a key of SIDES."""
+    of_gallery, of_probe = SIDES[masks]
+    return searched.gallery[of_gallery], searched.probes[of_probe]
+
+
+def vector_distances(found: Embeddings, gallery: int) -> np.ndarray:
+    """Return the distances of probes from gallery pictures, NaN where a picture has no vector.
+
+    Args:
+        found: of the gallery's pictures, then of the probes.
+        gallery: number of pictures in the gallery.
+
+    Returns:
+        float64 (probes, gallery).
+    """
+    vectors = np.full((len(found.rows), max(1, found.vectors.shape[1])), np.nan)
+    known = found.rows >= 0
+    vectors[known] = found.vectors[found.rows[known]]
+    return distances_between(vectors[gallery:], vectors[:gallery])
+
+
 def search_rows(
-    condition: str,
-    model: str,
-    searched: Searched,
-    embed: Callable[[Sequence[str]], Embeddings],
-    masks: str,
-    seed: int,
+    condition: str, model: str, searched: Searched, distances: np.ndarray, seed: int
 ) -> tuple[SearchRow, np.ndarray]:
     """Search the gallery for every probe.
 
     Args:
         condition, model: names in the table.
         searched: from one_picture_each.
-        embed: paths -> vectors.
-        masks: a key of SIDES.
+        distances: (probes, gallery), or anything that is less for faces that are more alike; NaN
+            where a picture gave no vector.
         seed: of the bootstrap.
 
     Returns:
         The row, and the rank of each search.
     """
-    of_gallery, of_probe = SIDES[masks]
-    gallery, probes = searched.gallery[of_gallery], searched.probes[of_probe]
-    found = embed([*gallery, *probes])
-    vectors = np.full((len(found.rows), max(1, found.vectors.shape[1])), np.nan)
-    known = found.rows >= 0
-    vectors[known] = found.vectors[found.rows[known]]
-    distances = distances_between(vectors[len(gallery) :], vectors[: len(gallery)])
+    unknown = np.isnan(distances)
+    failed = unknown.all(axis=0).sum() + unknown.all(axis=1).sum()
     ranks = mate_ranks(distances, searched.of_probes, searched.of_gallery)
     first, fifth = (rank_rate(ranks, rank, searched.of_probes, seed) for rank in (1, 5))
     same = searched.of_probes[:, None] == searched.of_gallery
@@ -115,10 +127,10 @@ def search_rows(
         fifth.rate,
         *fifth.interval[:2],
         *tars,
-        len(gallery),
-        len(probes),
+        len(searched.of_gallery),
+        len(searched.of_probes),
         negatives.size,
-        1 - float(known.mean()),
+        float(failed / sum(distances.shape)),
     )
     return row, ranks
 

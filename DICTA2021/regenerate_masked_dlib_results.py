@@ -48,9 +48,11 @@ from DICTA2021.matcher_searches import (
     SIDES,
     SearchRow,
     chip_embedder,
+    listed,
     mean_row,
     one_picture_each,
     search_rows,
+    vector_distances,
 )
 from DICTA2021.matchers import weight_file
 from DICTA2021.model_options import Options
@@ -219,10 +221,13 @@ def evaluate_searches(models: Models, arguments: argparse.Namespace) -> list[Sea
         )
     rows = []
     for masks in SIDES:
-        of_condition = {
-            shown: search_rows(f"{masks}, found", shown, searched, embed, masks, arguments.seed)
-            for shown, embed in embedders.items()
-        }
+        gallery, probes = listed(searched, masks)
+        of_condition = {}
+        for shown, embed in embedders.items():
+            distances = vector_distances(embed([*gallery, *probes]), len(gallery))
+            of_condition[shown] = search_rows(
+                f"{masks}, found", shown, searched, distances, arguments.seed
+            )
         rows += [row for row, _ in of_condition.values()]
         seeds = [found for shown, found in of_condition.items() if shown.startswith("seed ")]
         if len(seeds) > 1:

@@ -23,6 +23,13 @@ def embed(places) -> Embeddings:
     return Embeddings(np.array([[PLACES[place], 0] for place in known]), rows, {})
 
 
+def search(condition: str, masks: str):
+    searched = matcher_searches.one_picture_each(PEOPLE)
+    gallery, probes = matcher_searches.listed(searched, masks)
+    distances = matcher_searches.vector_distances(embed([*gallery, *probes]), len(gallery))
+    return matcher_searches.search_rows(condition, "m", searched, distances, 0)
+
+
 def test_the_first_picture_of_each_person_is_the_gallery():
     searched = matcher_searches.one_picture_each(PEOPLE)
     assert searched.gallery == {False: ["a/1", "b/1", "c/1"], True: ["a/m1", "b/m1", "c/m1"]}
@@ -31,12 +38,11 @@ def test_the_first_picture_of_each_person_is_the_gallery():
 
 
 def test_searches_by_hand():
-    searched = matcher_searches.one_picture_each(PEOPLE)
-    plain, ranks = matcher_searches.search_rows("n", "m", searched, embed, "neither", 0)
+    plain, ranks = search("n", "neither")
     assert ranks.tolist() == [1, 1, 2]  # b/3 is nearer to c than to b
     assert (plain.rank1, plain.rank5) == (pytest.approx(2 / 3), 1)
     assert (plain.gallery, plain.searches, plain.impostor, plain.FTE) == (3, 3, 6, 0)
-    masked, ranks = matcher_searches.search_rows("p", "m", searched, embed, "probe", 0)
+    masked, ranks = search("p", "probe")
     assert ranks.tolist() == [2, 1, FAILED]  # without a vector, a search fails
     assert masked.rank1 == pytest.approx(1 / 3) and pytest.approx(1 / 6) == masked.FTE
     # Genuine distances .95 and .1 are compared with impostor distances .05, 1.05, 1.1, .9.
@@ -45,13 +51,7 @@ def test_searches_by_hand():
 
 def test_the_mean_of_seeds_by_hand():
     searched = matcher_searches.one_picture_each(PEOPLE)
-    rows, ranks = zip(
-        *(
-            matcher_searches.search_rows("x", "m", searched, embed, masks, 0)
-            for masks in ("neither", "probe")
-        ),
-        strict=True,
-    )
+    rows, ranks = zip(search("x", "neither"), search("x", "probe"), strict=True)
     mean = matcher_searches.mean_row(rows, ranks, searched.of_probes, 0)
     assert mean.model == "mean of 2 seeds"
     assert mean.rank1 == pytest.approx(1 / 2) and mean.rank5 == pytest.approx(5 / 6)

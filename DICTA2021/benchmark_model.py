@@ -1,0 +1,397 @@
+"""How does a model do behind masks? From pictures to verdicts in one command.
+
+    python DICTA2021/benchmark_model.py --onnx my.onnx --preset arcface --base_folder data \\
+        --datasets lfw --lfw_pairs data/pairs.txt --output my_results
+
+1. paints masks on the datasets (papers' look, every type, surgical and cloth), each once, in --work
+2. writes lists of pairs: LFW's official ones (--lfw_pairs), else the papers' protocol
+3. scores them with your model and, for comparison, --models: masks on neither picture, on the probe
+   or on both; and real masks, if --base_folder has rmfrd, RMFD or in_house_dataset
+4. searches a gallery of one picture a person for all others (1:N)
+5. compares the models in pairs on the same people
+
+--output gets, each as CSV and Markdown with meta.json: verification (error rates, thresholds, TAR,
+with ROC and DET figures), identification (rank 1 and 5, with the CMC) and differences; and
+report.html, a page of all that, if the extra `report` is installed. Masked pictures, vectors and
+landmarks are kept, so that a run that was interrupted goes on where it was, and another model starts
+at step 3. --conditions main takes the papers' look alone.
+
+LFW's 1,583 pictures of folds 1 and 2 and three models of this size take about half an hour on 2
+cores the first time.
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+from DICTA2021 import score_tables
+from DICTA2021.evaluate_model import Result, evaluate, repository_scorers, write_results
+from DICTA2021.matcher_conditions import CONDITIONS, MAIN, Condition
+from DICTA2021.matcher_searches import SIDES, SearchRow, listed, one_picture_each, search_rows
+from DICTA2021.matchers import MATCHERS
+from DICTA2021.model_options import add_model_options
+from DICTA2021.model_scores import Scorer
+from DICTA2021.user_options import add_user_options, check_user_options, user_scorers
+from mask_utils.argument_types import job_count, new_parser
+from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS
+from mask_utils.errors import UserError, end_cleanly
+from mask_utils.files import default_cache_file, write_file
+from mask_utils.generation import generate_masked_datasets
+from mask_utils.options import check_detector_options
+from mask_utils.settings import BatchSettings
+from reproduction import provenance, tables
+from reproduction.det_files import Curve
+from reproduction.published import Comparisons, Pair
+from verification import metrics, pairs
+from verification.identification import cumulative_match
+
+RANKS = 20
+NOTE = (
+    "rank1, rank5: share of searches that find their person among the first, with 95 % intervals "
+    "(subjects bootstrap); TAR100, TAR1000: share of genuine pairs accepted at FMR <= 1 % and "
+    "<= .1 %, over all pairs of a search and a gallery picture; FTE: pictures without a vector, "
+    "whose searches fail."
+)
+
+
+class Test(NamedTuple):
+    """A list of pairs to score: its name, the folder of the datasets, and the dataset."""
+
+    condition: str
+    lists: Path
+    base_folder: Path
+    dataset: str
+
+
+class DifferenceRow(NamedTuple):
+    """EER of the second model minus EER of the first, on the pairs that both could compare."""
+
+    condition: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    pairs: int
+    better: str
+
+
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    """Return the command's arguments."""
+    parser = new_parser(
+        __doc__,
+        "python DICTA2021/benchmark_model.py --onnx my.onnx --preset arcface --base_folder data "
+        "--datasets lfw --output my_results",
+    )
+    parser.add_argument(
+        "--base_folder", type=Path, required=True, help="folder of the datasets, without masks"
+    )
+    parser.add_argument(
+        "--datasets", nargs="+", required=True, metavar="NAME", help="datasets to paint masks on"
+    )
+    parser.add_argument(
+        "--lfw_pairs", type=Path, metavar="FILE", help="LFW's pairs.txt, for the dataset lfw"
+    )
+    parser.add_argument(
+        "--conditions", choices=("main", "all"), default="all", help="which masks (default: all)"
+    )
+    parser.add_argument(
+        "--models",
+        nargs="*",
+        choices=tuple(MATCHERS),
+        default=["dlib", "masked_dlib"],
+        help="models of this repository to compare with (default: dlib masked_dlib)",
+    )
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("benchmark_work"),
+        help="folder for masked pictures and lists, kept for other models (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--landmark_cache", type=Path, default=default_cache_file(), help="file of known landmarks"
+    )
+    parser.add_argument("--jobs", type=job_count, default=-1, help="processes that mask")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the results")
+    add_user_options(parser)
+    add_model_options(parser)
+    arguments = parser.parse_args(argv, argparse.Namespace(alignment=None))
+    check_user_options(parser, arguments)
+    check_detector_options(parser, arguments)
+    _check(parser, arguments)
+    return arguments
+
+
+def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Refuse options that this command cannot use."""
+    if arguments.embeddings:
+        parser.error("--embeddings are of pictures that exist; here they are painted first")
+    for name in arguments.datasets:
+        if name not in LAYOUTS or name in REAL_MASK_DATASETS or not LAYOUTS[name].has_identities:
+            parser.error(f"expected a dataset of named people to paint masks on; got {name!r}")
+    if arguments.faces is None:
+        arguments.faces = "central" if arguments.datasets == ["lfw"] else "largest"
+
+
+def masked_folder(arguments: argparse.Namespace, condition: Condition) -> Path:
+    """Mask the datasets with one look, unless that is done already; return the folder.
+
+    Raises:
+        UserError: masking failed.
+    """
+    look = condition.look
+    folder = arguments.work / f"{arguments.faces}-{look.mask}-{look.style}-{look.color}"
+    code = generate_masked_datasets(
+        arguments.base_folder,
+        folder,
+        arguments.datasets,
+        BatchSettings(look=look, faces=arguments.faces),
+        arguments.landmark_cache,
+        jobs=arguments.jobs,
+    )
+    if code:
+        raise UserError(f"expected masked pictures in {folder}; masking exited with {code}")
+    return folder
+
+
+def painted_tests(arguments: argparse.Namespace) -> Iterator[Test]:
+    """Yield the tests with painted masks, after painting them and writing their lists."""
+    for condition in MAIN if arguments.conditions == "main" else CONDITIONS:
+        folder = masked_folder(arguments, condition)
+        lists = folder / f"pairs {condition.masks}"
+        for dataset in arguments.datasets:
+            people = pairs.read_people(folder, dataset)
+            if dataset == "lfw" and arguments.lfw_pairs:
+                found = pairs.official_lfw_pairs(arguments.lfw_pairs, people, condition.masks)
+            else:
+                found = pairs.published_pairs(_wearing(people, condition.masks), arguments.seed)
+            pairs.write_pairs(pairs.without_same_photographs(found), lists, dataset)
+            yield Test(condition.name, lists, folder, dataset)
+
+
+def _wearing(people: pairs.People, masks: str) -> pairs.People:
+    """Return people whose references and probes wear masks as asked for.
+
+    The published protocol takes references from the unmasked and probes from the masked pictures.
+    """
+    reference, probe = SIDES[masks]
+    sides = {False: people.unmasked, True: people.masked}
+    return people._replace(unmasked=sides[reference], masked=sides[probe])
+
+
+def real_tests(arguments: argparse.Namespace) -> Iterator[Test]:
+    """Yield a test for each dataset with real masks in --base_folder."""
+    for dataset in REAL_MASK_DATASETS:
+        folder = arguments.base_folder / dataset
+        if folder.is_dir():
+            lists = arguments.work / "pairs real"
+            people = pairs.read_real_mask_people(folder)
+            pairs.write_pairs(pairs.real_mask_pairs(people, arguments.seed), lists, dataset)
+            yield Test("real, found", lists, arguments.base_folder, dataset)
+
+
+def all_scorers(arguments: argparse.Namespace, base_folder: Path) -> dict[str, Scorer]:
+    """Return the scorers of all models for the pictures in a folder, the user's first."""
+    here = argparse.Namespace(**vars(arguments) | {"base_folder": base_folder})
+    own, _ = user_scorers(here)
+    return own | repository_scorers(here)
+
+
+def run_tests(
+    tests: Iterator[Test], arguments: argparse.Namespace
+) -> tuple[list[Result], dict[Curve, Comparisons]]:
+    """Score the list of every test with every model."""
+    results, curves = [], {}
+    for test in tests:
+        for model, scorer in all_scorers(arguments, test.base_folder).items():
+            print(f"{test.dataset}, {test.condition}: {model}", file=sys.stderr)
+            result, comparisons = evaluate(
+                scorer,
+                model,
+                test.lists,
+                test.dataset,
+                arguments.limit,
+                arguments.seed,
+                test.base_folder,
+            )
+            results.append(result._replace(pairs=test.condition))
+            if np.isfinite(result.EER):
+                curves[Curve(model, f"{test.dataset}, {test.condition}")] = comparisons
+    return results, curves
+
+
+def search_all(
+    arguments: argparse.Namespace,
+) -> tuple[list[SearchRow], dict[Curve, np.ndarray]]:
+    """Search every dataset's people; return the rows, and the ranks for the CMC."""
+    folder = masked_folder(arguments, MAIN[0])
+    rows, ranks = [], {}
+    for dataset in arguments.datasets:
+        searched = one_picture_each(pairs.read_people(folder, dataset))
+        if arguments.limit:
+            searched = searched._replace(
+                probes={side: of[: arguments.limit] for side, of in searched.probes.items()},
+                of_probes=searched.of_probes[: arguments.limit],
+            )
+        if not len(searched.of_probes):
+            print(f"{dataset}: nobody has two pictures, so nobody is searched", file=sys.stderr)
+            continue
+        for masks in SIDES:
+            gallery, probes = listed(searched, masks)
+            every = [Pair(one, probe, "0", "0") for probe in probes for one in gallery]
+            for model, scorer in all_scorers(arguments, folder).items():
+                scores = scorer(every, dataset, f"the gallery of {dataset}").scores
+                distances = -scores.reshape(len(probes), len(gallery))
+                condition = f"{dataset}, {masks}, found"
+                row, found = search_rows(condition, model, searched, distances, arguments.seed)
+                rows.append(row)
+                ranks[Curve(model, condition)] = found
+    return rows, ranks
+
+
+def differences(curves: Mapping[Curve, Comparisons], seed: int) -> list[DifferenceRow]:
+    """Compare every two models in each condition, on the pairs that both could compare.
+
+    Args:
+        curves: comparisons by model and condition.
+        seed: of the bootstrap, which draws the same people for both.
+
+    Returns:
+        Rows; `better` is the model with the lower EER if the 95 % interval leaves out zero, else
+        "not told apart".
+    """
+    rows = []
+    for condition in dict.fromkeys(curve.condition for curve in curves):
+        models = [curve.model for curve in curves if curve.condition == condition]
+        for number, first in enumerate(models):
+            for second in models[number + 1 :]:
+                both = _common(curves[Curve(first, condition)], curves[Curve(second, condition)])
+                try:
+                    found, drawn = score_tables.paired_difference(*both, "exact", seed)
+                    bounds = metrics.percentile_interval(drawn)
+                except metrics.ScoreError:
+                    continue  # the common pairs are all genuine or all impostor
+                better = "not told apart"
+                if bounds.low > 0 or bounds.high < 0:
+                    better = first if bounds.low > 0 else second
+                count = len(both[0].pairs)
+                rows.append(
+                    DifferenceRow(
+                        condition, first, second, found, bounds.low, bounds.high, count, better
+                    )
+                )
+    return rows
+
+
+def _common(first: Comparisons, second: Comparisons) -> tuple[Comparisons, Comparisons]:
+    """Return both models' comparisons of the pairs that both could compare."""
+    shared = set(first.pairs) & set(second.pairs)
+
+    def part(of: Comparisons) -> Comparisons:
+        kept = [index for index, pair in enumerate(of.pairs) if pair in shared]
+        return of._replace(
+            scores=of.scores[kept], labels=of.labels[kept], pairs=[of.pairs[i] for i in kept]
+        )
+
+    return part(first), part(second)
+
+
+def write_rows(rows: list[NamedTuple], stem: Path, note: str, description: dict) -> None:
+    """Print rows and write them as CSV and Markdown with meta.json."""
+    header = list(rows[0]._fields)
+    texts = [
+        [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
+        for row in rows
+    ]
+    print(tables.to_console(header, texts))
+    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, texts))
+    command, hardware = description["command"], description["hardware"]
+    content = f"# {stem.name}\n\nRun here: `{command}`, on {hardware}\n\n"
+    content += f"{tables.to_markdown(header, texts)}\n\n{note}\n"
+    write_file(stem.with_suffix(".md"), content)
+    provenance.write_meta(stem.with_suffix(".csv"), description)
+
+
+def write_cmc(ranks: Mapping[Curve, np.ndarray], stem: Path) -> None:
+    """Write the cumulative match characteristics as CSV and as a figure."""
+    from reproduction import figures
+    from verification.figures import draw_cmc
+
+    curves = {curve: cumulative_match(found, RANKS) for curve, found in ranks.items()}
+    rows = [
+        [*curve, str(rank), f"{share:.4f}"]
+        for curve, shares in curves.items()
+        for rank, share in enumerate(shares, 1)
+    ]
+    header = ["model", "condition", "rank", "share"]
+    write_file(stem.with_name(f"{stem.name}_cmc.csv"), tables.rows_to_csv(header, rows))
+    named = {", ".join(curve): shares for curve, shares in curves.items()}
+    figures.save(draw_cmc(named, "Searches of a gallery"), stem.with_name(f"{stem.name}_cmc.png"))
+
+
+def describe(arguments: argparse.Namespace, argv: list[str] | None) -> dict:
+    """Return what defines the figures: command, inputs, versions, hardware."""
+    _, files = user_scorers(arguments)
+    inputs = {path.name: provenance.sha256(path) for path in files}
+    if arguments.lfw_pairs:
+        inputs[arguments.lfw_pairs.name] = provenance.sha256(arguments.lfw_pairs)
+    description = provenance.describe(
+        provenance.typed("DICTA2021/benchmark_model.py", argv),
+        {name: value for name, value in vars(arguments).items() if name != "seed"},
+        inputs,
+        arguments.seed,
+        ("numpy", "keras", "onnxruntime", "torch", "dlib-bin"),
+    )
+    return description | {"hardware": provenance.hardware()}
+
+
+def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
+    """Paint, score, search, compare and write everything."""
+    user_scorers(arguments)  # a file that is refused is refused before anything is painted
+    tests = [*painted_tests(arguments), *real_tests(arguments)]
+    results, curves = run_tests(iter(tests), arguments)
+    rows, ranks = search_all(arguments)
+    description = describe(arguments, argv)
+    write_results(results, curves, arguments.output / "verification", description)
+    if rows:
+        write_rows(rows, arguments.output / "identification", NOTE, description)
+        write_cmc(ranks, arguments.output / "identification")
+    compared = differences(curves, arguments.seed)
+    if compared:
+        write_rows(
+            compared,
+            arguments.output / "differences",
+            "EER of the second model minus EER of the first, with its 95 % interval (the same people "
+            "drawn for both), on the pairs that both could compare.",
+            description,
+        )
+    write_page(arguments.output)
+    return int(len(curves) < len(results))
+
+
+def write_page(folder: Path) -> None:
+    """Write report.html, or say what that needs."""
+    from reproduction.report import PACKAGES
+    from reproduction.report import main as report
+
+    if any(importlib.util.find_spec(module) is None for module in PACKAGES):
+        print("for a page of these results, run: pip install -e '.[report]'", file=sys.stderr)
+        return
+    report(["--results", str(folder), "--output", str(folder / "report.html")])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 done, 1 a list gave no error rate, 2 something is missing."""
+    return end_cleanly(lambda: run(parse_arguments(argv), argv))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
