@@ -13,8 +13,8 @@
 --output gets, each as CSV and Markdown with meta.json: verification (error rates, thresholds, TAR,
 with ROC and DET figures), identification (rank 1 and 5, with the CMC) and differences; and
 report.html, a page of all that, if the extra `report` is installed. Masked pictures, vectors and
-landmarks are kept, so that a run that was interrupted goes on where it was, and another model starts
-at step 3. --conditions main takes the papers' look alone.
+landmarks are kept: an interrupted run goes on where it was, and another model starts at step 3.
+--conditions main takes the papers' look alone.
 
 LFW's 1,583 pictures of folds 1 and 2 and three models of this size take about half an hour on 2
 cores the first time.
@@ -121,9 +121,17 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--jobs", type=job_count, default=-1, help="processes that mask")
     parser.add_argument("--output", type=Path, required=True, help="folder for the results")
+    parser.add_argument(
+        "--alignment",
+        nargs="+",
+        choices=("found", "arcface", "whole"),
+        help="what chips are cut by: five points found on the picture as it is, moved to their "
+        "places on dlib's chips or on ArcFace's; whole: pictures are only resized (default: found, "
+        "or what --preset says)",
+    )
     add_user_options(parser)
     add_model_options(parser)
-    arguments = parser.parse_args(argv, argparse.Namespace(alignment=None))
+    arguments = parser.parse_args(argv)
     check_user_options(parser, arguments)
     check_detector_options(parser, arguments)
     _check(parser, arguments)
@@ -135,7 +143,7 @@ def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> No
     if arguments.embeddings:
         parser.error("--embeddings are of pictures that exist; here they are painted first")
     for name in arguments.datasets:
-        if name not in LAYOUTS or name in REAL_MASK_DATASETS or not LAYOUTS[name].has_identities:
+        if name not in LAYOUTS or name in (*REAL_MASK_DATASETS, "UTKFace"):
             parser.error(f"expected a dataset of named people to paint masks on; got {name!r}")
     if arguments.faces is None:
         arguments.faces = "central" if arguments.datasets == ["lfw"] else "largest"
@@ -172,19 +180,32 @@ def painted_tests(arguments: argparse.Namespace) -> Iterator[Test]:
             if dataset == "lfw" and arguments.lfw_pairs:
                 found = pairs.official_lfw_pairs(arguments.lfw_pairs, people, condition.masks)
             else:
-                found = pairs.published_pairs(_wearing(people, condition.masks), arguments.seed)
+                found = published_pairs(people, condition.masks, arguments.seed)
             pairs.write_pairs(pairs.without_same_photographs(found), lists, dataset)
             yield Test(condition.name, lists, folder, dataset)
 
 
-def _wearing(people: pairs.People, masks: str) -> pairs.People:
-    """Return people whose references and probes wear masks as asked for.
+def published_pairs(people: pairs.People, masks: str, seed: int) -> list[pairs.Comparison]:
+    """Pair pictures by the papers' protocol, with masks on neither picture, the probe or both.
 
-    The published protocol takes references from the unmasked and probes from the masked pictures.
+    Args:
+        people: with painted masks.
+        masks: a key of SIDES.
+        seed: of the draws.
+
+    Returns:
+        Comparisons, each once. With masks on the probe they are the published ones: a masked
+        picture is compared with an unmasked one, and either may be the reference.
     """
-    reference, probe = SIDES[masks]
-    sides = {False: people.unmasked, True: people.masked}
-    return people._replace(unmasked=sides[reference], masked=sides[probe])
+    if masks == "probe":
+        return pairs.published_pairs(people, seed)
+    shown = people.masked if masks == "both" else people.unmasked
+    mark = "1" if masks == "both" else "0"
+    found = pairs.published_pairs(people._replace(unmasked=shown, masked=shown), seed)
+    return pairs.without_repeats(
+        item._replace(pair=item.pair._replace(reference_is_masked=mark, probe_is_masked=mark))
+        for item in found
+    )
 
 
 def real_tests(arguments: argparse.Namespace) -> Iterator[Test]:
@@ -202,6 +223,7 @@ def all_scorers(arguments: argparse.Namespace, base_folder: Path) -> dict[str, S
     """Return the scorers of all models for the pictures in a folder, the user's first."""
     here = argparse.Namespace(**vars(arguments) | {"base_folder": base_folder})
     own, _ = user_scorers(here)
+    here.alignment = None  # that of the user's model
     return own | repository_scorers(here)
 
 
@@ -321,7 +343,7 @@ def write_rows(rows: list[NamedTuple], stem: Path, note: str, description: dict)
 
 
 def write_cmc(ranks: Mapping[Curve, np.ndarray], stem: Path) -> None:
-    """Write the cumulative match characteristics as CSV and as a figure."""
+    """Write the cumulative match characteristics as CSV, and a figure for each dataset."""
     from reproduction import figures
     from verification.figures import draw_cmc
 
@@ -333,8 +355,14 @@ def write_cmc(ranks: Mapping[Curve, np.ndarray], stem: Path) -> None:
     ]
     header = ["model", "condition", "rank", "share"]
     write_file(stem.with_name(f"{stem.name}_cmc.csv"), tables.rows_to_csv(header, rows))
-    named = {", ".join(curve): shares for curve, shares in curves.items()}
-    figures.save(draw_cmc(named, "Searches of a gallery"), stem.with_name(f"{stem.name}_cmc.png"))
+    for dataset in dict.fromkeys(curve.condition.partition(", ")[0] for curve in curves):
+        named = {
+            f"{curve.model}, {curve.condition.removeprefix(f'{dataset}, ')}": shares
+            for curve, shares in curves.items()
+            if curve.condition.startswith(f"{dataset}, ")
+        }
+        path = stem.with_name(f"{stem.name}_cmc_{dataset}.png")
+        figures.save(draw_cmc(named, f"{dataset}: searches of a gallery"), path)
 
 
 def describe(arguments: argparse.Namespace, argv: list[str] | None) -> dict:
@@ -369,8 +397,8 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         write_rows(
             compared,
             arguments.output / "differences",
-            "EER of the second model minus EER of the first, with its 95 % interval (the same people "
-            "drawn for both), on the pairs that both could compare.",
+            "EER of the second model minus EER of the first, with its 95 % interval (the same "
+            "people drawn for both), on the pairs that both could compare.",
             description,
         )
     write_page(arguments.output)

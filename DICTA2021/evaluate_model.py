@@ -220,8 +220,7 @@ def write_results(
     header = list(Result._fields)
     rows = [_texts(result) for result in results]
     print(tables.to_console(header, rows))
-    lines = "\n".join(",".join(row) for row in (header, *rows))
-    write_file(stem.with_suffix(".csv"), lines + "\n")
+    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, rows))
     text = (
         f"# {stem.name}\n\nRun here: `{description['command']}`, on {description['hardware']}\n\n"
         f"{tables.to_markdown(header, rows)}\n\n"

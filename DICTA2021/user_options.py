@@ -40,16 +40,26 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
         "your model",
         "a network from a picture of a face to a vector; no code of an ONNX or Keras file is run",
     )
-    own.add_argument("--onnx", type=Path, metavar="FILE", help="run by onnxruntime, on all cores")
+    own.add_argument(
+        "--onnx",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="one model or several, run by onnxruntime on all cores",
+    )
     own.add_argument(
         "--torchscript",
         type=Path,
+        nargs="+",
         metavar="FILE",
         help="run by PyTorch; the program in the file is run: use files that you trust",
     )
-    own.add_argument("--keras", type=Path, metavar="FILE", help="a .keras file, in safe mode")
+    own.add_argument(
+        "--keras", type=Path, nargs="+", metavar="FILE", help=".keras files, in safe mode"
+    )
     own.add_argument(
         "--python",
+        nargs="+",
         metavar="MODULE:FUNCTION",
         help="anything else: a function of uint8 RGB chips (n, height, width, 3) that returns "
         "vectors (n, d); its module, installed or in the current folder, is imported, so its code "
@@ -108,16 +118,17 @@ def user_scorers(arguments: argparse.Namespace) -> tuple[dict[str, Scorer], list
     Raises:
         UserError: a file is refused; see face_models.user_models.open_user_model.
     """
-    named = [getattr(arguments, name) for name in ("onnx", "torchscript", "keras", "embeddings")]
-    stems = Counter(path.stem for path in named if path)
+    files_of = (getattr(arguments, kind) or [] for kind in ("onnx", "torchscript", "keras"))
+    named = [path for paths in files_of for path in paths]
+    named += [arguments.embeddings] if arguments.embeddings else []
+    stems = Counter(path.stem for path in named)
     scorers, files = {}, []
 
     def shown(path: Path) -> str:
         return path.stem if stems[path.stem] == 1 else path.name
 
     for kind in KINDS:
-        place = getattr(arguments, kind)
-        if place:
+        for place in getattr(arguments, kind) or []:
             name = place if kind == "python" else shown(place)
             model = _opened(kind, str(place), arguments)
             scorers |= _scorers_of(model, kind, name, arguments)

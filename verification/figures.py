@@ -24,8 +24,8 @@ def _label(name: str, eer: metrics.EqualErrorRate, remark: str = "") -> str:
     return f"{name} (EER {eer.eer:.3f}{remark})"
 
 
-def _styled(scores: Scores):
-    """Yield name, scores, colour and line of each curve; no two have the same colour and line."""
+def _styled(scores: Mapping):
+    """Yield name, values, colour and line of each curve; no two have the same colour and line."""
     most = len(PALETTE) * len(LINES)
     if len(scores) > most:
         raise ValueError(f"expected at most {most} curves to tell apart; got {len(scores)}")
@@ -112,6 +112,25 @@ def draw_det(scores: Scores, title: str) -> Figure:
     )
     axes.grid(True, color="0.9")
     _legend_outside(axes, "dots: equal error rate")
+    return figure
+
+
+def draw_cmc(curves: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Draw cumulative match characteristics: the share of searches that succeed by each rank.
+
+    Args: shares at ranks 1, 2, ... by the name that the legend shows, see
+        identification.cumulative_match; title.
+    Returns: the figure.
+    """
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    axes = figure.add_subplot()
+    for name, shares, colour, line in _styled(curves):
+        ranks = np.arange(1, len(shares) + 1)
+        label = f"{name} (rank 1 {shares[0]:.3f})"
+        axes.plot(ranks, shares, color=colour, linestyle=line, marker=".", label=label)
+    axes.set(xlabel="Rank", ylabel="Share of searches", title=title, ylim=(None, 1.01))
+    axes.grid(True, color="0.9")
+    _legend_outside(axes, "model, masks")
     return figure
 
 
