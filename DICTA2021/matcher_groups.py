@@ -11,8 +11,8 @@ import numpy as np
 
 from DICTA2021.matcher_decisions import FaceSet, case_sides
 from mask_utils.datasets import parse_utkface_name
-from training.validation import distances_between
 from verification.decisions import false_match_rate
+from verification.similarity import distances_between
 
 SEXES = ("male", "female")
 RACES = ("White", "Black", "Asian", "Indian", "Others")
