@@ -271,6 +271,7 @@ def test_pixels_are_scaled_and_ordered_as_asked(scaling, channels):
         "centred": [1, -0.5 / 127.5, -1],
         "centred_128": [127.5 / 128, -0.5 / 128, -127.5 / 128],
         "imagenet": [(1 - 0.485) / 0.229, (127 / 255 - 0.456) / 0.224, -0.406 / 0.225],
+        "dlib": [(255 - 122.782) / 256, (127 - 117.001) / 256, -104.298 / 256],
     }[scaling]
     settings = InputSettings("whole", scaling, channels)
     preparation = input_preparation((12, 8), settings)
