@@ -13,8 +13,8 @@
 --output gets, each as CSV and Markdown with meta.json: verification (error rates, thresholds, TAR,
 with ROC and DET figures), identification (rank 1 and 5, with the CMC) and differences; and
 report.html, a page of all that, if the extra `report` is installed. Masked pictures, vectors and
-landmarks are kept, so that a run that was interrupted goes on where it was, and another model starts
-at step 3. --conditions main takes the papers' look alone.
+landmarks are kept, so that a run that was interrupted goes on where it was, and another model
+starts at step 3. --conditions main takes the papers' look alone.
 
 LFW's 1,583 pictures of folds 1 and 2 and three models of this size take about half an hour on 2
 cores the first time.
@@ -237,9 +237,11 @@ def search_all(
     for dataset in arguments.datasets:
         searched = one_picture_each(pairs.read_people(folder, dataset))
         if arguments.limit:
+            every = [1] * len(searched.of_probes)
+            drawn = pairs.balanced_sample(every, arguments.limit, arguments.seed)
             searched = searched._replace(
-                probes={side: of[: arguments.limit] for side, of in searched.probes.items()},
-                of_probes=searched.of_probes[: arguments.limit],
+                probes={side: [of[i] for i in drawn] for side, of in searched.probes.items()},
+                of_probes=searched.of_probes[drawn],
             )
         if not len(searched.of_probes):
             print(f"{dataset}: nobody has two pictures, so nobody is searched", file=sys.stderr)
@@ -369,8 +371,8 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         write_rows(
             compared,
             arguments.output / "differences",
-            "EER of the second model minus EER of the first, with its 95 % interval (the same people "
-            "drawn for both), on the pairs that both could compare.",
+            "EER of the second model minus EER of the first, with its 95 % interval (the same "
+            "people drawn for both), on the pairs that both could compare.",
             description,
         )
     write_page(arguments.output)
