@@ -47,7 +47,9 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="run by PyTorch; the program in the file is run: use files that you trust",
     )
-    own.add_argument("--keras", type=Path, metavar="FILE", help="a .keras file, in safe mode")
+    own.add_argument(
+        "--keras", type=Path, metavar="FILE", help="a .keras or .h5 file, in safe mode"
+    )
     own.add_argument(
         "--python",
         metavar="MODULE:FUNCTION",
