@@ -236,9 +236,11 @@ def search_all(
     for dataset in arguments.datasets:
         searched = one_picture_each(pairs.read_people(folder, dataset))
         if arguments.limit:
+            every = [1] * len(searched.of_probes)
+            drawn = pairs.balanced_sample(every, arguments.limit, arguments.seed)
             searched = searched._replace(
-                probes={side: of[: arguments.limit] for side, of in searched.probes.items()},
-                of_probes=searched.of_probes[: arguments.limit],
+                probes={side: [of[i] for i in drawn] for side, of in searched.probes.items()},
+                of_probes=searched.of_probes[drawn],
             )
         if not len(searched.of_probes):
             print(f"{dataset}: nobody has two pictures, so nobody is searched", file=sys.stderr)

@@ -28,7 +28,11 @@ def add_kind_options(group: argparse._ActionsContainer, several: bool = False) -
         help="run by PyTorch; the program in the file is run: use files that you trust",
     )
     group.add_argument(
-        "--keras", type=Path, nargs=count, metavar="FILE", help="a .keras file, in safe mode"
+        "--keras",
+        type=Path,
+        nargs=count,
+        metavar="FILE",
+        help="a .keras or .h5 file, in safe mode",
     )
     group.add_argument(
         "--python",
