@@ -179,7 +179,7 @@ def test_evaluate_own_keras_model(masked, tmp_path, capsys):
     assert rows(tmp_path / "evaluation.csv")[0]["model"] == "mine"
     (tmp_path / "bad.keras").write_bytes(b"no model")
     (tmp_path / "bad.h5").write_bytes(b"no model")
-    for name, message in [("bad.keras", "loads safely"), ("bad.h5", "saved as .keras")]:
+    for name, message in [("bad.keras", "loads safely"), ("bad.h5", "expected an HDF5 file")]:
         command = [*common(masked, tmp_path), "--keras", str(tmp_path / name)]
         assert evaluate_model.main(command) == 2
         assert message in capsys.readouterr().err
