@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mask_utils.argument_types import new_parser
 from mask_utils.datasets import LAYOUTS
-from mask_utils.errors import end_cleanly
+from mask_utils.errors import UserError, end_cleanly
 from mask_utils.options import (
     add_batch_options,
     add_mask_options,
@@ -51,18 +51,25 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.dry_run:
         prepare_crew(arguments.jobs, arguments.backend, arguments.scheduler)
     # OpenCV takes long to import: --help need not wait, and the workers import it meanwhile.
-    from mask_utils.generation import generate_masked_datasets
+    from mask_utils.generation import NestedError, generate_masked_datasets
 
-    return generate_masked_datasets(
-        arguments.base_folder,
-        arguments.new_dataset_folder,
-        arguments.datasets,
-        batch_settings(arguments),
-        arguments.landmark_cache,
-        limit=arguments.limit,
-        dry_run=arguments.dry_run,
-        **run_options(arguments),
-    )
+    try:
+        return generate_masked_datasets(
+            arguments.base_folder,
+            arguments.new_dataset_folder,
+            arguments.datasets,
+            batch_settings(arguments),
+            arguments.landmark_cache,
+            limit=arguments.limit,
+            dry_run=arguments.dry_run,
+            **run_options(arguments),
+        )
+    except NestedError as error:
+        from downloads.check import check_dataset
+
+        report = check_dataset(arguments.base_folder, error.dataset, 1, open_files=False)
+        commands = " && ".join(report.mending) or "none, since their names fit no layout"
+        raise UserError(f"{error}; check_datasets.py's command for it: {commands}") from None
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -12,6 +12,7 @@ import joblib
 from tqdm import tqdm
 
 from downloads.datasets import read_record, store_of
+from downloads.kaggle import kaggle_commands
 from downloads.survey import Survey, mending_commands, survey
 from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS
 from mask_utils.errors import UserError
@@ -95,15 +96,11 @@ def check_dataset(
         RecordError: the record of the download cannot be read.
     """
     folder = base_folder / dataset
+    kaggle, placing = kaggle_commands(base_folder, dataset)
     record = read_record(store_of(base_folder, dataset))
     if not folder.is_dir() or not any(folder.iterdir()):
-        problems = [
-            Problem(dataset, dataset, "nested", f"it is {place}: use --base_folder {place.parent}")
-            for place in sorted(base_folder.glob(f"*/{dataset}"))
-            if place.is_dir() and place.parent.name not in LAYOUTS
-            and place != store_of(base_folder, dataset)
-        ]  # fmt: skip
-        return Report(dataset, None, problems, {}, MISSING, [], open_files)
+        problems = _elsewhere(base_folder, dataset, kaggle)
+        return Report(dataset, None, problems, {}, MISSING, placing, open_files)
     found = survey(folder, dataset)
     problems = [Problem(dataset, path, "stray", why) for path, why in found.strays.items()]
     problems += [
@@ -134,7 +131,21 @@ def check_dataset(
             )
     verdict = _verdict(dataset, found, {problem.problem for problem in problems})
     mending = mending_commands(folder, dataset, found)
+    if placing and (found.misplaced or not found.pictures):
+        mending = placing
     return Report(dataset, found, problems, hashes, verdict, mending, open_files)
+
+
+def _elsewhere(base_folder: Path, dataset: str, kaggle: str) -> list[Problem]:
+    """Return where a dataset without a folder lies; kaggle: from kaggle_commands."""
+    if kaggle:
+        return [Problem(dataset, dataset, "nested", f"it is {kaggle}, as Kaggle gives it")]
+    return [
+        Problem(dataset, dataset, "nested", f"it is {place}: use --base_folder {place.parent}")
+        for place in sorted(base_folder.glob(f"*/{dataset}"))
+        if place.is_dir() and place.parent.name not in LAYOUTS
+        and place != store_of(base_folder, dataset)
+    ]  # fmt: skip
 
 
 def _verdict(dataset: str, found: Survey, kinds: set[str]) -> str:

@@ -19,6 +19,7 @@ from downloads.datasets import (
     plan_line,
     store_of,
 )
+from downloads.kaggle import kaggle_line
 from downloads.published import bring_published, plan_published_line
 from downloads.sources import (
     HERE,
@@ -159,6 +160,8 @@ def _bring_and_tell(
         store.mkdir(parents=True, exist_ok=True)
         again = _command(request, dataset)
         print(steps_text(dataset, terms, outcome.by_hand, store, again), flush=True)
+    if incomplete and (line := kaggle_line(request.base_folder, dataset)):
+        print(line, flush=True)
     return not incomplete
 
 

@@ -35,7 +35,7 @@ def read_vectors(path: Path) -> tuple[dict[str, int], np.ndarray]:
                 values = [float(word) for word in row[1:]]
                 if len(row) != len(header) or not np.isfinite(values).all():
                     raise ValueError(f"expected {len(header) - 1} finite numbers")
-                name = os.path.normpath(row[0])
+                name = os.path.normpath(row[0].replace("\\", "/"))  # written on Windows
                 if name in vectors:
                     raise ValueError(f"{row[0]!r} occurs twice")
                 vectors[name] = values

@@ -227,7 +227,10 @@ def read_dataset(base_folder: Path, dataset: str, seed: int) -> list[Group]:
     folder = base_folder / dataset
     root = folder / layout.pictures
     if not root.is_dir():
-        raise DatasetError(f"{dataset}: expected the folder {root}; it does not exist")
+        raise DatasetError(
+            f"{dataset}: expected the folder {root}; it does not exist; check_datasets.py "
+            "looks for its pictures elsewhere"
+        )
     identities = read_celeba_identities(folder) if dataset == "celeba" else None
     prefix = f"{dataset}/{layout.pictures}/" if layout.pictures else f"{dataset}/"
     pattern = re.compile(layout.name, re.IGNORECASE)

@@ -10,8 +10,17 @@ from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS, Group, read_dataset
 from mask_utils.errors import BatchError
 from mask_utils.files import write_file
 from mask_utils.manifest import NOT_FAILURES, VANISHED
+from mask_utils.picture_formats import PICTURE_FORMATS
 from mask_utils.plan import plan_batch
 from mask_utils.settings import BatchSettings
+
+
+class NestedError(BatchError):
+    """A dataset has pictures, but none where its layout has them; `dataset` is its name."""
+
+    def __init__(self, dataset: str, message: str):
+        super().__init__(message)
+        self.dataset = dataset
 
 
 class DatasetCounts(NamedTuple):
@@ -52,13 +61,14 @@ def generate_masked_datasets(
         0, or 1 where no picture could be masked.
 
     Raises:
-        BatchError, DatasetError and what run_batch raises.
+        BatchError, NestedError, DatasetError and what run_batch raises.
     """
     found = find_datasets(base_folder, datasets)
     _refuse_overlap(base_folder, new_dataset_folder, found)
     groups: list[Group] = []
     for dataset in found:
         of_dataset = read_dataset(base_folder, dataset, settings.look.seed)
+        _refuse_nested(of_dataset, dataset)
         groups += limit_groups(of_dataset, limit)
         print(f"{dataset}: {_describe(of_dataset)}")
     if dry_run:
@@ -156,6 +166,29 @@ def find_datasets(base_folder: Path, wanted: Sequence[str] | None) -> list[str]:
     if real and wanted is None:
         print(f"real masks, nothing to paint: {', '.join(real)}")
     return found
+
+
+def _refuse_nested(groups: Sequence[Group], dataset: str) -> None:
+    """Refuse a dataset all of whose pictures lie deeper than its layout has them.
+
+    Raises:
+        NestedError: it is one.
+    """
+    sources = [source for group in groups for source in group.sources]
+    layout = LAYOUTS[dataset]
+    depth = f"{dataset}/{layout.described}".count("/")
+    deeper = [
+        source.relative
+        for source in sources
+        if Path(source.relative).suffix.lower() in PICTURE_FORMATS
+        and source.relative.count("/") > depth
+    ]
+    if deeper and all(source.status for source in sources):
+        raise NestedError(
+            dataset,
+            f"{dataset}: expected pictures as {dataset}/{layout.described}; its folder is nested: "
+            f"{len(deeper):,} lie deeper, such as {deeper[0]}",
+        )
 
 
 def limit_groups(groups: Sequence[Group], limit: int | None) -> list[Group]:

@@ -112,7 +112,7 @@ def read_scores(path: Path, expected_lines: int | None = None) -> np.ndarray:
 
 
 def read_pairs(path: Path, labelled: bool, separator: str = " ") -> dict[Pair, int | None]:
-    """Read a pair list, in its order.
+    """Read a pair list, in its order; backslashes between folders become slashes.
 
     Args:
         path: of the list.
@@ -136,7 +136,8 @@ def read_pairs(path: Path, labelled: bool, separator: str = " ") -> dict[Pair, i
                 f"{path}, line {number}: {wanted} expected, separated by {separator!r}, flags 0 or"
                 f" 1; got {line[:120]!r}"
             )
-        pair = Pair(*fields[:4])
+        places = [place.replace("\\", "/") for place in fields[:2]]  # lists written on Windows
+        pair = Pair(*places, *fields[2:4])
         if pair in pairs:
             raise PublishedFileError(
                 f"{path}, line {number}: this pair was listed before; labels are looked up by pair"

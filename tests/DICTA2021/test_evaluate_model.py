@@ -105,6 +105,16 @@ def test_generated_lists_are_cut_in_balance(tmp_path):
     assert sorted(line[-1] for line in written) == ["0"] * 5 + ["1"] * 5
 
 
+def test_lists_and_vectors_written_on_windows_give_the_same(official):
+    """Backslashes between folders, lines that end in CRLF."""
+    assert evaluate_model.main(command(official)) == 0
+    expected = result(official)
+    for path in (official / "pairs" / "lfw" / "evaluation_lfw.txt", official / "e.csv"):
+        path.write_bytes(path.read_bytes().replace(b"/", b"\\").replace(b"\n", b"\r\n"))
+    assert evaluate_model.main(command(official)) == 0
+    assert result(official) == expected
+
+
 def test_vectors_of_other_pictures_are_refused(official, capsys):
     (official / "e.csv").write_text("picture,x\nlfw/p0/a.jpg,1\n")
     assert evaluate_model.main(command(official)) == 2

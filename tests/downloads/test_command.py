@@ -60,7 +60,7 @@ def run(sources, tmp_path, capsys):
 def test_terms_come_first_and_must_be_accepted(run, site, tmp_path):
     code, out, err = run("--datasets", "lfw", "georgia_tech")
     assert code == 2
-    assert "http://vis-www.cs.umass.edu/lfw/" in out
+    assert "https://people.cs.umass.edu/~elm/papers/lfw.pdf" in out
     assert "http://www.anefian.com" in out
     assert "add --accept_terms; nothing was downloaded" in err
     assert site.requests == []
