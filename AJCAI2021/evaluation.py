@@ -142,7 +142,8 @@ def information(predictions: Predictions, attribute: str, seed: int) -> Informat
     )
     # Resamples repeat pictures, which biases mutual information upwards.
     mutual = uncertainty.bootstrap([true, predicted], uncertainty.mutual_information, seed, "basic")
-    return Information(mutual._replace(low=max(0.0, mutual.low)), uncertainty.entropy(true))
+    low, high = (max(0.0, bound) for bound in mutual[1:])
+    return Information(mutual._replace(low=low, high=high), uncertainty.entropy(true))
 
 
 def _classes(values: np.ndarray, attribute: str) -> np.ndarray:

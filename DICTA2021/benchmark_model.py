@@ -34,7 +34,7 @@ import numpy as np
 
 from DICTA2021 import score_tables
 from DICTA2021.evaluate_model import Result, evaluate, repository_scorers, write_results
-from DICTA2021.matcher_conditions import CONDITIONS, MAIN, Condition
+from DICTA2021.matcher_conditions import CONDITIONS, MAIN, PLAIN, masked_folder
 from DICTA2021.matcher_searches import SIDES, SearchRow, listed, one_picture_each, search_rows
 from DICTA2021.matchers import MATCHERS
 from DICTA2021.model_options import add_model_options
@@ -42,11 +42,9 @@ from DICTA2021.model_scores import Scorer
 from DICTA2021.user_options import add_user_options, check_user_options, user_scorers
 from mask_utils.argument_types import job_count, new_parser
 from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS
-from mask_utils.errors import UserError, end_cleanly
+from mask_utils.errors import end_cleanly
 from mask_utils.files import default_cache_file, write_file
-from mask_utils.generation import generate_masked_datasets
 from mask_utils.options import check_detector_options
-from mask_utils.settings import BatchSettings
 from reproduction import provenance, tables
 from reproduction.det_files import Curve
 from reproduction.published import Comparisons, Pair
@@ -149,31 +147,10 @@ def _check(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> No
         arguments.faces = "central" if arguments.datasets == ["lfw"] else "largest"
 
 
-def masked_folder(arguments: argparse.Namespace, condition: Condition) -> Path:
-    """Mask the datasets with one look, unless that is done already; return the folder.
-
-    Raises:
-        UserError: masking failed.
-    """
-    look = condition.look
-    folder = arguments.work / f"{arguments.faces}-{look.mask}-{look.style}-{look.color}"
-    code = generate_masked_datasets(
-        arguments.base_folder,
-        folder,
-        arguments.datasets,
-        BatchSettings(look=look, faces=arguments.faces),
-        arguments.landmark_cache,
-        jobs=arguments.jobs,
-    )
-    if code:
-        raise UserError(f"expected masked pictures in {folder}; masking exited with {code}")
-    return folder
-
-
 def painted_tests(arguments: argparse.Namespace) -> Iterator[Test]:
     """Yield the tests with painted masks, after painting them and writing their lists."""
     for condition in MAIN if arguments.conditions == "main" else CONDITIONS:
-        folder = masked_folder(arguments, condition)
+        folder = masked_folder(arguments, condition.look, arguments.datasets)
         lists = folder / f"pairs {condition.masks}"
         for dataset in arguments.datasets:
             people = pairs.read_people(folder, dataset)
@@ -254,14 +231,16 @@ def search_all(
     arguments: argparse.Namespace,
 ) -> tuple[list[SearchRow], dict[Curve, np.ndarray]]:
     """Search every dataset's people; return the rows, and the ranks for the CMC."""
-    folder = masked_folder(arguments, MAIN[0])
+    folder = masked_folder(arguments, PLAIN, arguments.datasets)
     rows, ranks = [], {}
     for dataset in arguments.datasets:
         searched = one_picture_each(pairs.read_people(folder, dataset))
         if arguments.limit:
+            every = [1] * len(searched.of_probes)
+            drawn = pairs.balanced_sample(every, arguments.limit, arguments.seed)
             searched = searched._replace(
-                probes={side: of[: arguments.limit] for side, of in searched.probes.items()},
-                of_probes=searched.of_probes[: arguments.limit],
+                probes={side: [of[i] for i in drawn] for side, of in searched.probes.items()},
+                of_probes=searched.of_probes[drawn],
             )
         if not len(searched.of_probes):
             print(f"{dataset}: nobody has two pictures, so nobody is searched", file=sys.stderr)

@@ -10,9 +10,10 @@ candidates.csv, candidates.png and, for pictures of the gallery without a face, 
 The model is masked_dlib, which was trained here (DICTA2021/models/README.md says on what, and how
 accurate it is), or dlib's own network. masked_dlib also tells who wears a mask, and decides by the
 distance that gives the stated false match rate (FMR) in that case: neither face masked, one, or
-both. The rates were measured on other people than those who set the distances; other cameras shift
-them. A single comparison does not prove who a person is, and in a gallery of N people a stranger
-has about N chances of a false match.
+both. The rates are those of LFW, mostly white adults in good pictures; other faces and cameras
+shift them, and among children or Asian faces far more strangers match (model card). A single
+comparison does not prove who a person is, and in a gallery of N people a stranger has about N
+chances of a false match.
 
 The largest face of each picture is taken, masked or not (--faces central: the one nearest to the
 centre; all: every face, with --gallery); its vector is the mean of those of the face and of its
@@ -129,7 +130,7 @@ def verdict_words(verdict: Verdict, model: str) -> str:
     """Return a verdict as one line."""
     limit, basis = verdict.limit, verdict.basis
     if not np.isnan(limit.FMR_same_group):
-        basis += f"; {limit.FMR_same_group:.1%} among strangers of one sex and race"
+        basis += f"; {limit.FMR_same_group:.1%} among adult strangers of one sex and race"
     if not np.isnan(limit.FNMR):
         basis += f"; {limit.FNMR:.0%} of genuine pairs are missed"
     return (

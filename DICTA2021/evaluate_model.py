@@ -25,7 +25,12 @@ from DICTA2021 import score_tables
 from DICTA2021.matchers import MATCHERS
 from DICTA2021.model_options import add_model_options, mirrors, model_options
 from DICTA2021.model_scores import Scorer, repository_scorer
-from DICTA2021.pair_lists import input_hashes, listed_pictures, read_lists
+from DICTA2021.pair_lists import (
+    input_hashes,
+    listed_pictures,
+    read_lists,
+    sampled_lists,
+)
 from DICTA2021.user_options import add_user_options, check_user_options, user_scorers
 from face_models.alignment import ALIGNMENTS
 from face_models.user_models import KINDS
@@ -87,8 +92,8 @@ def evaluate(
         model: its name in the table.
         lists: folder of the pair lists.
         dataset: its name.
-        limit: number of pairs to use, the first ones that can be compared; None for all.
-        seed: of the bootstrap over subjects.
+        limit: number of pairs to use, a balanced sample; None for all.
+        seed: of that sample, and of the bootstrap over subjects.
         base_folder: of the datasets.
         folds: number of equal parts of the list, for an accuracy over folds; None for no accuracy.
 
@@ -106,11 +111,9 @@ def evaluate(
     unlabelled = [pair for pair in listed if pair not in labelled]
     if unlabelled:
         raise UserError(f"{dataset}: expected a label for {' '.join(unlabelled[0])!r}; found none")
+    in_folds = list(labelled)
+    listed, labelled = sampled_lists(listed, labelled, limit, seed)
     attempts = list(labelled)
-    if limit is not None:
-        listed = listed[:limit]
-        # Pairs after the last one to be scored were not attempted.
-        attempts = attempts[: attempts.index(listed[-1]) + 1]
     scored = scorer(listed, dataset, f"{lists}/{dataset}")
     done = np.flatnonzero(np.isfinite(scored.scores))
     pairs = [listed[i] for i in done]
@@ -120,7 +123,7 @@ def evaluate(
     try:
         figures = _figures(comparisons, seed)
         if folds is not None:
-            figures |= _accuracy(comparisons, list(labelled), folds)
+            figures |= _accuracy(comparisons, in_folds, folds)
     except metrics.ScoreError as error:
         reason = next(iter(scored.failures.values()), "no reason known")
         print(
@@ -206,6 +209,27 @@ def _texts(result: Result) -> list[str]:
     return [_text(value, 6 if name.endswith("threshold") else 4) for name, value in fields]
 
 
+def _few(result: Result) -> bool:
+    """Whether error rates rest on too few pairs of a kind."""
+    fewest = min(result.impostor, result.genuine)
+    return np.isfinite(result.EER) and fewest < metrics.PAIRS_FOR_A_RATE
+
+
+def _marked(results: list[Result]) -> tuple[list[list[str]], str]:
+    """Return rows as text, small numbers of pairs marked "*", and the note that explains it."""
+    rows = [_texts(result) for result in results]
+    for result, row in zip(results, rows, strict=True):
+        for name in ("impostor", "genuine") if _few(result) else ():
+            if getattr(result, name) < metrics.PAIRS_FOR_A_RATE:
+                row[Result._fields.index(name)] += "*"
+    few = {f"{r.dataset}, {r.pairs} ({r.impostor} impostor, {r.genuine} genuine)": r
+           for r in results if _few(r)}  # fmt: skip
+    if not few:
+        return rows, ""
+    note = f"* fewer than {metrics.PAIRS_FOR_A_RATE} pairs of a kind, so that rates are rough: "
+    return rows, note + "; ".join(few)
+
+
 def write_results(
     results: list[Result], comparisons: dict[Curve, Comparisons], stem: Path, description: dict
 ) -> None:
@@ -218,9 +242,12 @@ def write_results(
     from verification.figures import draw_det, draw_roc
 
     header = list(Result._fields)
-    rows = [_texts(result) for result in results]
+    rows, note = _marked(results)
     print(tables.to_console(header, rows))
-    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, rows))
+    if note:
+        print(note, file=sys.stderr)
+    texts = [_texts(result) for result in results]
+    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, texts))
     text = (
         f"# {stem.name}\n\nRun here: `{description['command']}`, on {description['hardware']}\n\n"
         f"{tables.to_markdown(header, rows)}\n\n"
@@ -229,7 +256,7 @@ def write_results(
         "thresholds: the score at or above which a pair matches there; TAR100, TAR1000: 1 - FNMR "
         "there; accuracy: mean over folds (--folds), each at the threshold that is best on the "
         "others, and its standard error. An FMR of 0.1 % takes "
-        f"{metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs.\n"
+        f"{metrics.IMPOSTORS_FOR_FMR1000:,} impostor pairs.\n" + (f"\n\\{note}.\n" if note else "")
     )
     write_file(stem.with_suffix(".md"), text)
     provenance.write_meta(stem.with_suffix(".csv"), description)

@@ -13,7 +13,7 @@ from face_models.preparation import Picture, chip_preparation
 from face_models.vectors import embed_pictures
 from mask_utils.detection import Detector
 from mask_utils.errors import UserError
-from training.validation import distances_between
+from verification.similarity import distances_between
 
 _CELL, _CAPTION, _GAP = 150, 20, 8
 # RGB; colour-blind people can tell them apart too (Okabe and Ito).

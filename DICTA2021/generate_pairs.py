@@ -28,6 +28,7 @@ from verification.pairs import (
     Comparison,
     PairError,
     all_identities_pairs,
+    balanced_sample,
     listed_pairs,
     official_lfw_pairs,
     published_pairs,
@@ -104,7 +105,12 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seed", type=seed_number, default=0, help="of the random draws (default: 0)"
     )
-    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
+    parser.add_argument(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help="only N pairs, drawn by --seed, as many genuine as impostor where there are",
+    )
     arguments = parser.parse_args(argv)
     if arguments.list and arguments.protocol != "list":
         parser.error("--list is of --protocol list")
@@ -134,7 +140,10 @@ def _generate(arguments: argparse.Namespace) -> int:
         if arguments.exclude_same_photo:
             comparisons = without_same_photographs(comparisons)
         same = made - len(comparisons)
-        comparisons = comparisons[: arguments.limit]
+        if arguments.limit is not None:
+            labels = [item.label for item in comparisons]
+            drawn = balanced_sample(labels, arguments.limit, arguments.seed)
+            comparisons = [comparisons[number] for number in drawn]
         write_pairs(comparisons, arguments.output, dataset)
         possible = sum(item.possible for item in comparisons)
         genuine = sum(item.label for item in comparisons)

@@ -1,12 +1,16 @@
 """The conditions that masked_dlib is tested in, and the row of figures that each test gives."""
 
+import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from DICTA2021.evaluate_model import Result
-from mask_utils.settings import MaskSettings
+from mask_utils.errors import UserError
+from mask_utils.generation import generate_masked_datasets
+from mask_utils.settings import BatchSettings, MaskSettings
 from verification import metrics, pairs
 
 PLAIN = MaskSettings()
@@ -43,6 +47,37 @@ CONDITIONS = (
         for style in ("surgical", "cloth")
     ),
 )
+
+
+def masked_folder(arguments: argparse.Namespace, look: MaskSettings, datasets: list[str]) -> Path:
+    """Mask datasets with one look, unless that is done already.
+
+    Args:
+        arguments: base_folder, work, faces, landmark_cache and jobs of the command line.
+        look: of the masks.
+        datasets: their names.
+
+    Returns:
+        The folder of the masked datasets, below `work`.
+
+    Raises:
+        UserError: masking failed.
+    """
+    folder = arguments.work / f"{arguments.faces}-{look.mask}-{look.style}-{look.color}"
+    code = generate_masked_datasets(
+        arguments.base_folder,
+        folder,
+        datasets,
+        BatchSettings(look=look, faces=arguments.faces),
+        arguments.landmark_cache,
+        jobs=arguments.jobs,
+    )
+    if code:
+        names = ", ".join(datasets)
+        raise UserError(
+            f"expected masked pictures of {names} in {folder}; masking exited with {code}"
+        )
+    return folder
 
 
 class Row(NamedTuple):

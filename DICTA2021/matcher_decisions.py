@@ -16,10 +16,10 @@ import numpy as np
 from face_models.mask_classifier import MaskClassifier, mask_probability
 from training.faces import TrainingFace
 from training.looks import Augmentation
-from training.validation import distances_between
 from training.view_bank import build_bank
 from verification.decisions import CASES, RATES, Limit, Limits, false_match_rate, limit_at
 from verification.metrics import clopper_pearson
+from verification.similarity import distances_between
 
 PAINTED = {"published": Augmentation(published=1.0), "varied": Augmentation(published=0.0)}
 """Looks of masks: flat, white, type a; or of random type, style and colour."""

@@ -11,13 +11,14 @@ import numpy as np
 
 from DICTA2021.matcher_decisions import FaceSet, case_sides
 from mask_utils.datasets import parse_utkface_name
-from training.validation import distances_between
 from verification.decisions import false_match_rate
+from verification.similarity import distances_between
 
 SEXES = ("male", "female")
 RACES = ("White", "Black", "Asian", "Indian", "Others")
-AGES = {"0–12 years": (0, 12), "13–60 years": (13, 60), "61 years and over": (61, 999)}
-SAME = "same sex and race"
+ADULT = "13–60 years"
+SAME = f"same sex and race, {ADULT}"
+"""The strangers whose false match rate is stored beside a limit."""
 
 
 class GroupRow(NamedTuple):
@@ -53,14 +54,22 @@ def group_pairs(known: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     yield "different sex", both & ~same_sex
     yield "same sex", both & same_sex
     yield "same race", both & same_race
-    yield SAME, both & same_sex & same_race
-    for number, name in enumerate(SEXES):
-        yield name, (sex == number)[:, None] & (sex == number)
-    for number, name in enumerate(RACES):
-        yield name, (race == number)[:, None] & (race == number)
-    for name, (low, high) in AGES.items():
-        of = (age >= low) & (age <= high)
+    yield "same sex and race", both & same_sex & same_race
+    adults = (age >= 13) & (age <= 60)
+    for name, of in (
+        ("0–12 years", (age >= 0) & (age <= 12)),
+        (ADULT, adults),
+        ("61 years and over", age >= 61),
+    ):
         yield name, of[:, None] & of
+    # Children, who are most alike, are not a like share of every group; so adults alone.
+    yield SAME, both & same_sex & same_race & adults[:, None] & adults
+    for number, name in enumerate(SEXES):
+        of = adults & (sex == number)
+        yield f"{name}, {ADULT}", of[:, None] & of
+    for number, name in enumerate(RACES):
+        of = adults & (race == number)
+        yield f"{name}, {ADULT}", of[:, None] & of
 
 
 def group_rows(

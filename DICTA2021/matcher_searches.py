@@ -12,10 +12,10 @@ import numpy as np
 
 from face_models.preparation import Picture, chip_preparation
 from face_models.vectors import Embeddings, embed_pictures
-from training.validation import distances_between
 from verification import metrics
 from verification.identification import mate_ranks, rank_rate
 from verification.pairs import People
+from verification.similarity import distances_between
 
 SIDES = {"neither": (False, False), "probe": (False, True), "both": (True, True)}
 """Condition -> whether the gallery's and the probes' pictures are masked."""

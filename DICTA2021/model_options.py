@@ -76,8 +76,19 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         default=default_cache_file().parent,
         help="folder where vectors are stored between runs (default: %(default)s)",
     )
-    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N pairs")
-    parser.add_argument("--seed", type=seed_number, default=1, help="of the bootstrap (default: 1)")
+    parser.add_argument(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help="only N pairs of each list, drawn by --seed, as many genuine as impostor where it has "
+        "them",
+    )
+    parser.add_argument(
+        "--seed",
+        type=seed_number,
+        default=1,
+        help="of the bootstrap and of the pairs that --limit draws (default: 1)",
+    )
 
 
 def model_options(arguments: argparse.Namespace, alignment: str = "found") -> Options:

@@ -232,13 +232,20 @@ def csv_scorer(path: Path, similarity: str) -> Scorer:
         similarity: one of SIMILARITIES.
 
     Raises:
-        UserError: a line is malformed, or a picture occurs twice; the message gives the line.
+        UserError: a line is malformed, or a picture occurs twice; the message gives the line. The
+            scorer raises it if no picture of a list is in the file.
     """
     row_of, matrix = read_vectors(path)
 
     def score(pairs: list[Pair], dataset: str, list_name: str) -> Scores:
         pictures = listed_pictures(pairs, list_name)
         rows = np.array([row_of.get(place, -1) for place in pictures], np.int64)
+        if pictures and (rows < 0).all():
+            there = next(iter(row_of), "no picture")
+            raise UserError(
+                f"{path}: none of the {len(pictures):,} pictures of {list_name} is in it; expected "
+                f"paths below the folder {dataset}, such as {pictures[0]}; got {there}"
+            )
         failures = dict.fromkeys(np.flatnonzero(rows < 0), f"not in {path.name}")
         found = Embeddings(matrix, rows, failures)
         return compare(pairs, pictures, found, _checked_similarity(similarity, str(path)))

@@ -16,7 +16,13 @@ from DICTA2021 import score_tables
 from DICTA2021.matchers import MATCHERS, masking_hint
 from DICTA2021.model_options import add_model_options, model_options
 from DICTA2021.model_scores import score_pairs
-from DICTA2021.pair_lists import PUBLISHED_LISTS, input_hashes, known_faces, read_lists
+from DICTA2021.pair_lists import (
+    PUBLISHED_LISTS,
+    input_hashes,
+    known_faces,
+    read_lists,
+    sampled_lists,
+)
 from mask_utils.argument_types import new_parser
 from mask_utils.errors import UserError
 from mask_utils.files import write_file
@@ -91,17 +97,16 @@ def score_dataset(
     """
     files = {m: f"data/benchmark_data/{f}/score_{dataset}.txt" for m, f in folders.items()}
     try:
-        listed, labelled = read_lists(arguments.pairs, dataset, arguments.base_folder)
+        lists = read_lists(arguments.pairs, dataset, arguments.base_folder)
+        listed, labelled = sampled_lists(*lists, arguments.limit, arguments.seed)
     except UserError as error:
         print(error, file=sys.stderr)
         scores.missing |= dict.fromkeys(files.values(), _reason(error, arguments))
         return
-    limit = arguments.limit
-    if limit is None and arguments.pairs == PUBLISHED_LISTS:
+    if arguments.limit is None and arguments.pairs == PUBLISHED_LISTS:
         counts = read_line_counts(arguments.expected / "score_files.csv")
         known = [counts[file] for file in files.values() if file in counts]
-        limit = max(known) if known else None
-    listed = listed[:limit]
+        listed = listed[: max(known) if known else None]
     faces = known_faces(arguments.base_folder, dataset)
     found: dict[str, np.ndarray] = {}
     for matcher, file in files.items():

@@ -17,6 +17,7 @@ from mask_utils.manifest import open_manifest
 from reproduction import provenance
 from reproduction.options import UPSTREAM
 from reproduction.published import Pair, PublishedFileError, read_pairs
+from verification.pairs import balanced_sample
 
 PUBLISHED_LISTS = provenance.REPOSITORY / "data" / "published" / "data" / "training_pairs_data"
 
@@ -58,6 +59,34 @@ def read_lists(folder: Path, dataset: str, base_folder: Path) -> tuple[list[Pair
     except PublishedFileError as error:
         raise UserError(str(error)) from None
     return list(listed), labelled
+
+
+def sampled_lists(
+    listed: Iterable[Pair], labelled: dict[Pair, int], limit: int | None, seed: int
+) -> tuple[list[Pair], dict[Pair, int]]:
+    """Return a balanced sample of a dataset's two lists, in their order.
+
+    Args:
+        listed, labelled: from read_lists.
+        limit: number of pairs to draw from all of them, those that cannot be compared included, so
+            that FTA stays an estimate of the whole list's; None for all pairs.
+        seed: see verification.pairs.balanced_sample.
+
+    Raises:
+        UserError: none of the drawn pairs can be compared.
+    """
+    if limit is None:
+        return list(listed), labelled
+    every = list(labelled)
+    drawn = balanced_sample(list(labelled.values()), limit, seed)
+    sample = {every[number]: labelled[every[number]] for number in drawn}
+    possible = [pair for pair in listed if pair in sample]
+    if not possible:
+        raise UserError(
+            f"none of the {len(sample):,} pairs that --limit draws can be compared; expected a "
+            "larger --limit, or another --seed"
+        )
+    return possible, sample
 
 
 def listed_pictures(pairs: Iterable[Pair], list_name: str) -> list[str]:

@@ -42,6 +42,7 @@ from DICTA2021.matcher_conditions import (
     UNMASKED,
     Condition,
     Row,
+    masked_folder,
     row_of,
 )
 from DICTA2021.matcher_searches import (
@@ -59,11 +60,8 @@ from DICTA2021.model_options import Options
 from face_models.dlib_file import package_weights
 from face_models.vector_cache import weight_file_key
 from mask_utils.argument_types import job_count, new_parser, seed_number
-from mask_utils.batch import BatchSettings
 from mask_utils.errors import UserError, end_cleanly
 from mask_utils.files import default_cache_file, write_file
-from mask_utils.generation import generate_masked_datasets
-from mask_utils.masking import MaskSettings
 from reproduction import provenance, tables
 from verification import pairs
 
@@ -137,22 +135,6 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def masked_folder(arguments: argparse.Namespace, look: MaskSettings) -> Path:
-    """Mask LFW with one look, unless that is done already; return its folder."""
-    folder = arguments.work / f"{arguments.faces}-{look.mask}-{look.style}-{look.color}"
-    code = generate_masked_datasets(
-        arguments.base_folder,
-        folder,
-        ["lfw"],
-        BatchSettings(look=look, faces=arguments.faces),
-        arguments.landmark_cache,
-        jobs=arguments.jobs,
-    )
-    if code:
-        raise UserError(f"expected masked pictures of lfw in {folder}; masking exited with {code}")
-    return folder
-
-
 def pair_lists(arguments: argparse.Namespace, folder: Path, masks: str) -> Path:
     """Write LFW's official pairs with masks on one, both or neither side; return the folder."""
     lists = folder / f"pairs {masks}"
@@ -166,7 +148,7 @@ def evaluate_condition(
     condition: Condition, models: Models, arguments: argparse.Namespace
 ) -> list[Row]:
     """Test models in one condition."""
-    folder = masked_folder(arguments, condition.look)
+    folder = masked_folder(arguments, condition.look, ["lfw"])
     lists = pair_lists(arguments, folder, condition.masks)
     return evaluate_lists(
         condition.name, lists, "lfw", folder, condition.alignment, models, arguments
@@ -209,7 +191,7 @@ def evaluate_searches(models: Models, arguments: argparse.Namespace) -> list[Sea
     """Search LFW's people, one unmasked picture each, for all their other pictures."""
     from face_models.dlib_resnet import dlib_network  # loads Keras, which --help does not wait for
 
-    folder = masked_folder(arguments, PLAIN)
+    folder = masked_folder(arguments, PLAIN, ["lfw"])
     searched = one_picture_each(pairs.read_people(folder, "lfw"))
     embedders = {}
     for shown, (matcher, models_folder) in models.items():
@@ -339,7 +321,7 @@ def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     for condition in MAIN if arguments.conditions == "main" else CONDITIONS:
         rows += evaluate_condition(condition, models, arguments)
     rows += evaluate_real_masks(models, arguments)
-    manifest = masked_folder(arguments, PLAIN) / "manifest.csv"
+    manifest = masked_folder(arguments, PLAIN, ["lfw"]) / "manifest.csv"
     description = describe(arguments, argv, manifest)
     title = "masked_dlib on LFW's official pairs and on real masks"
     write_table(rows, arguments.output / MODEL, title, description)

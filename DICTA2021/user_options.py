@@ -1,16 +1,21 @@
 """Options of a user's own model or vectors, and what they resolve to."""
 
 import argparse
-import re
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 from DICTA2021.model_options import model_options
 from DICTA2021.model_scores import SIMILARITIES, Scorer, csv_scorer, user_scorer
-from face_models.user_input import CHANNELS, SCALINGS, InputSettings, input_preparation
+from face_models.model_arguments import (
+    add_input_options,
+    add_kind_options,
+    check_input_options,
+    check_pixel_type,
+    named_kinds,
+)
+from face_models.user_input import InputSettings, input_preparation
 from face_models.user_models import KINDS, UserModel, open_user_model
-from mask_utils.errors import UserError
 
 
 class Preset(NamedTuple):
@@ -40,32 +45,7 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
         "your model",
         "a network from a picture of a face to a vector; no code of an ONNX or Keras file is run",
     )
-    own.add_argument(
-        "--onnx",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="one model or several, run by onnxruntime on all cores",
-    )
-    own.add_argument(
-        "--torchscript",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="run by PyTorch; the program in the file is run: use files that you trust",
-    )
-    own.add_argument(
-        "--keras", type=Path, nargs="+", metavar="FILE", help=".keras files, in safe mode"
-    )
-    own.add_argument(
-        "--python",
-        nargs="+",
-        metavar="MODULE:FUNCTION",
-        help="anything else: a function of uint8 RGB chips (n, height, width, 3) that returns "
-        "vectors (n, d); its module, installed or in the current folder, is imported, so its code "
-        "is run. Vectors are kept under the hash of the module's file: after a change elsewhere, "
-        "name another --cache",
-    )
+    add_kind_options(own, several=True)
     own.add_argument("--embeddings", type=Path, metavar="FILE", help="your vectors, as CSV")
     own.add_argument(
         "--preset",
@@ -73,19 +53,7 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
         help="sets the following options, --alignment and --mirror to what such models take; an "
         "option that is given counts more",
     )
-    own.add_argument(
-        "--size",
-        type=_size,
-        metavar="N|HxW",
-        help="height and width of the input in pixels (default: what the model's file says)",
-    )
-    own.add_argument(
-        "--scaling",
-        choices=tuple(SCALINGS),
-        help="of the pixels x: 255: x; 1: x/255; centred: (x - 127.5)/127.5; centred_128: "
-        "(x - 127.5)/128; imagenet: (x/255 - mean)/standard deviation (default: 1)",
-    )
-    own.add_argument("--channels", choices=CHANNELS, help="order of the colours (default: rgb)")
+    add_input_options(own)
     own.add_argument(
         "--similarity", choices=tuple(SIMILARITIES), help="of two vectors (default: distance)"
     )
@@ -93,13 +61,8 @@ def add_user_options(parser: argparse.ArgumentParser) -> None:
 
 def check_user_options(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Refuse options that have no effect; ends the program with exit code 2."""
-    networks = [kind for kind in KINDS if getattr(arguments, kind)]
-    for option in ("size", "scaling", "channels"):
-        given = getattr(arguments, option) is not None
-        if given and not networks:
-            parser.error(f"--{option} is of a model of yours, such as --onnx; none is named")
-        if given and option != "size" and networks == ["python"]:
-            parser.error(f"--{option} has no effect on --python, which gets uint8 RGB chips")
+    networks = named_kinds(arguments)
+    check_input_options(parser, arguments)
     if arguments.similarity and not (networks or arguments.embeddings):
         parser.error("--similarity is of a model or vectors of yours; none is named")
     if arguments.preset and not networks:
@@ -152,10 +115,7 @@ def _scorers_of(
     """Return the scorers of one model, one for each alignment."""
     preset = PRESETS.get(arguments.preset)
     scaling, channels = _pixels(kind, preset, arguments)
-    if model.dtype == "uint8" and scaling != "255":
-        raise UserError(
-            f"{model.name}: expected --scaling 255, since the model takes uint8; got {scaling}"
-        )
+    check_pixel_type(model, scaling)
     alignments = arguments.alignment or [preset.alignment if preset else "found"]
     if arguments.crop:
         alignments = ["found"]
@@ -186,12 +146,3 @@ def _pixels(kind: str, preset: Preset | None, arguments: argparse.Namespace) -> 
         return "255", "rgb"
     scaling = arguments.scaling or (preset.scaling if preset else "1")
     return scaling, arguments.channels or (preset.channels if preset else "rgb")
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Return (height, width) in pixels from N or HxW."""
-    found = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"expected a size such as 112 or 112x96; got {text!r}")
-    height, width = found.groups()
-    return int(height), int(width or height)

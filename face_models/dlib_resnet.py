@@ -15,11 +15,11 @@ import numpy as np
 from keras import layers, ops
 
 from face_models.dlib_file import BLOCKS, STAGES, package_weights, read_dat
+from face_models.preparation import DLIB_MEANS
 from face_models.weight_arrays import assign_weights
 from face_models.weight_files import load_weights
 
 CHIP_SHAPE = (150, 150, 3)
-CHANNEL_MEANS = (122.782, 117.001, 104.298)  # RGB, of dlib's input layer
 
 
 def _residual_block(x, name: str, filters: int, halves: bool):
@@ -55,7 +55,7 @@ def dlib_network(pretrained: str | Path = "package") -> keras.Model:
     Source: King, dlib, dlib_face_recognition_resnet_model_v1; affine layers folded in.
     """
     chip = layers.Input(CHIP_SHAPE, name="chip")
-    offset = [-mean / 256 for mean in CHANNEL_MEANS]
+    offset = [-float(mean) / 256 for mean in DLIB_MEANS]
     x = layers.Rescaling(1 / 256, offset, name="stem_scale")(chip)
     x = layers.Conv2D(32, 7, 2, activation="relu", name="stem_conv")(x)
     x = layers.MaxPooling2D(3, 2, name="stem_pool")(x)

@@ -25,24 +25,25 @@ _DTYPES = {
 }
 
 
-def open_onnx(path: Path) -> Opened:
+def open_onnx(path: Path, output: str | None = None) -> Opened:
     """Open an ONNX file, on all cores that this process may use.
 
     Args:
         path: the file; weights that it keeps in other files have to lie in its folder or below.
+        output: name of the one output to take; None for all.
 
     Returns:
-        Opened; the key covers the file, those other files and onnxruntime's version.
+        Opened; the key covers the file, those other files, onnxruntime's version and `output`.
 
     Raises:
         UserError: onnxruntime is not installed, the file is damaged, newer than onnxruntime, or
-            reaches out of its folder, or its network takes something else than one array.
+            reaches out of its folder, its network takes something else than one array, or has no
+            such output.
     """
-    if not all(map(importlib.util.find_spec, ("onnx", "onnxruntime"))):
-        raise UserError(f"{path} is read by onnxruntime and onnx; run `pip install -e '.[onnx]'`")
+    model = _read(path)
     import onnxruntime
 
-    parts = (path, *_other_files(path))
+    parts = (path, *_other_files(path, model))
     name = f"onnx {onnxruntime.__version__}"
     key = " ".join(weight_file_key(name, part) for part in parts)
     session = _start(path)
@@ -55,11 +56,28 @@ def open_onnx(path: Path) -> Opened:
         )
     (taken,) = inputs
     shape = tuple(n if isinstance(n, int) and n > 0 else None for n in taken.shape)
+    wanted = None
+    if output is not None:
+        wanted, key = [output], f"{key} output {output}"
+        names = [found.name for found in session.get_outputs()]
+        if output not in names:
+            raise UserError(
+                f"{path}: expected the name of an output, one of {', '.join(names)}; got {output!r}"
+            )
 
     def run(batch: np.ndarray) -> list:
-        return session.run(None, {taken.name: batch})
+        return session.run(wanted, {taken.name: batch})
 
     return Opened(shape, np.dtype(_DTYPES[taken.type]), run, parts, key)
+
+
+def output_names(path: Path) -> tuple[str, ...]:
+    """Return the names of an ONNX file's outputs.
+
+    Raises:
+        UserError: onnxruntime or onnx is not installed, or the file is not ONNX.
+    """
+    return tuple(found.name for found in _read(path).graph.output)
 
 
 def _start(path: Path) -> "onnxruntime.InferenceSession":
@@ -100,12 +118,14 @@ def _why_not(message: str) -> str:
     return f"got {one_line(reason)}; export it again with standard operators"
 
 
-def _other_files(path: Path) -> list[Path]:
-    """Return the files beside an ONNX file that hold its larger weights.
+def _read(path: Path) -> "onnx.ModelProto":
+    """Read an ONNX file without the weights in other files.
 
     Raises:
-        UserError: the file is not ONNX, or names a file outside its folder, or one that is missing.
+        UserError: onnxruntime or onnx is not installed, or the file is not ONNX.
     """
+    if not all(map(importlib.util.find_spec, ("onnx", "onnxruntime"))):
+        raise UserError(f"{path} is read by onnxruntime and onnx; run `pip install -e '.[onnx]'`")
     import onnx
 
     try:
@@ -121,6 +141,17 @@ def _other_files(path: Path) -> list[Path]:
         raise UserError(
             f"{path}: expected an ONNX file; got one without a network; export it again"
         )
+    return model
+
+
+def _other_files(path: Path, model: "onnx.ModelProto") -> list[Path]:
+    """Return the files beside an ONNX file that hold its larger weights.
+
+    Raises:
+        UserError: it names a file outside its folder, or one that is missing.
+    """
+    import onnx
+
     places = set()
     graphs = [model.graph, *model.functions]
     for tensor in _tensors(graphs):

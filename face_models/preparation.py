@@ -52,6 +52,9 @@ class Preparation(NamedTuple):
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # RGB, of pictures in 0-1
 IMAGENET_STD = np.array([0.229, 0.224, 0.225], np.float32)
+DLIB_MEANS = np.array([122.782, 117.001, 104.298], np.float32)
+"""RGB, of pictures in 0-255: what the input layer of dlib's networks subtracts before it divides by
+256."""
 # RGB, of pictures in 0-255; these networks were trained on BGR pictures that were not rescaled.
 _CAFFE_MEANS = {
     "vgg19": (123.68, 116.779, 103.939),  # ImageNet

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from face_models.preparation import (
+    DLIB_MEANS,
     IMAGENET_MEAN,
     IMAGENET_STD,
     Picture,
@@ -23,6 +24,7 @@ SCALINGS = {
     "centred": (127.5, 1.0),
     "centred_128": (128.0, 127.5 / 128),
     "imagenet": (255 * IMAGENET_STD, IMAGENET_MEAN / IMAGENET_STD),
+    "dlib": (256.0, DLIB_MEANS / 256),
 }
 """How pixels of 0 to 255 are scaled: what they are divided by, and what is then subtracted."""
 

@@ -44,6 +44,7 @@ def open_user_model(
     place: str,
     size: tuple[int, int] | None = None,
     usual_size: tuple[int, int] | None = None,
+    output: str | None = None,
 ) -> UserModel:
     """Open a user's model and try it on two chips of noise.
 
@@ -52,6 +53,7 @@ def open_user_model(
         place: path of the file, or module:function.
         size: (height, width) that the model must take, in pixels; None for its own.
         usual_size: used where neither `size` nor the model gives one.
+        output: name of the output to take, of an ONNX file with several; None for its only one.
 
     Returns:
         UserModel.
@@ -60,7 +62,7 @@ def open_user_model(
         UserError: the file is refused, its input is not a colour picture or not of that size, or
             its output is not one vector of finite numbers for each picture.
     """
-    opened = KINDS[kind](place)
+    opened = KINDS[kind](place) if output is None else open_onnx(Path(place), output)
     channels_first = _channels_first(opened.shape, place)
     size = _input_size(opened.shape, channels_first, size, usual_size, place)
     model = UserModel(

@@ -11,6 +11,7 @@ from mask_utils.masking import MaskSettings, mask_picture
 from training.faces import TrainingError, TrainingFace
 from training.view_bank import plain_alignment
 from verification import metrics
+from verification.similarity import distances_between
 
 CANDIDATES = 20
 VALIDATION_PICTURES = 500
@@ -44,13 +45,6 @@ def verification_figures(
         "tar": 1 - metrics.fnmr_at_fmr(negatives, positives, 0.01),
         "rank1": _rank1(distances, people, seed),
     }
-
-
-def distances_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the Euclidean distances (n, m) of vectors (n, d) from vectors (m, d), float64."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
-    return np.sqrt(np.maximum(squares, 0))
 
 
 def _rank1(distances: np.ndarray, people: np.ndarray, seed: int) -> float:

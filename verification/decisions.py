@@ -26,7 +26,7 @@ class Limit(NamedTuple):
 
     distance_below: a pair matches if its distance is below this. FMR: false match rate measured on
     people whose pictures did not set the limit. FNMR: false non-match rate on the same people.
-    FMR_same_group: false match rate among strangers of one sex and race. NaN if not measured.
+    FMR_same_group: false match rate among adult strangers of one sex and race. NaN if not measured.
     """
 
     distance_below: float

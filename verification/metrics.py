@@ -16,6 +16,8 @@ GRID_POINTS = 50
 # Below this many impostor pairs an FMR of 0.1 % rests on fewer than 3 errors (ISO/IEC 19795-1,
 # rule of 3: zero errors in N bounds the rate by 3/N with 95 % confidence).
 IMPOSTORS_FOR_FMR1000 = 3000
+# Below this many pairs of a kind an error moves its rate by more than 1 %; such rates are marked.
+PAIRS_FOR_A_RATE = 100
 
 
 class ScoreError(ValueError):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+import numpy as np
+
 from mask_utils.files import is_regular_file, write_file
 from mask_utils.manifest import NOT_FAILURES, VANISHED, open_manifest
 from mask_utils.seeding import picture_generator
@@ -314,6 +316,32 @@ def without_repeats(comparisons: Iterable[Comparison]) -> list[Comparison]:
     for item in comparisons:
         first.setdefault(item.pair, item)
     return list(first.values())
+
+
+def balanced_sample(labels: Sequence[int], count: int, seed: int) -> list[int]:
+    """Draw pairs of a list, as many genuine as impostor ones where it has them.
+
+    Some lists begin with all their genuine pairs, so that their first pairs would not do.
+
+    Args:
+        labels: of the list's pairs, 1 same person, 0 not.
+        count: number of pairs to draw; an odd one gives one impostor more.
+        seed: the same seed draws the same pairs of the same list.
+
+    Returns:
+        Positions in the list, ascending: `count` of them, or all if there are fewer.
+    """
+    kinds = np.asarray(labels, np.int64)
+    genuine, impostor = np.flatnonzero(kinds == 1), np.flatnonzero(kinds == 0)
+    of_genuine = min(len(genuine), count // 2)
+    of_impostor = min(len(impostor), count - of_genuine)
+    of_genuine = min(len(genuine), count - of_impostor)  # fills up where impostors are few
+    generator = picture_generator(seed, "sample of pairs")
+    drawn = [
+        generator.choice(of_kind, size, replace=False)
+        for of_kind, size in ((genuine, of_genuine), (impostor, of_impostor))
+    ]
+    return sorted(np.concatenate(drawn).tolist())
 
 
 def write_pairs(comparisons: Sequence[Comparison], folder: Path, dataset: str) -> None:

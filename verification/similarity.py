@@ -109,3 +109,18 @@ def pair_scores(
         part = complete[start : start + chunk]
         scores[part] = similarity(vectors[references[part]], vectors[probes[part]])
     return scores
+
+
+def distances_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the Euclidean distances of vectors from other vectors.
+
+    Args:
+        a: (n, d).
+        b: (m, d).
+
+    Returns:
+        float64 (n, m); NaN where a vector holds NaN.
+    """
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
+    return np.sqrt(np.maximum(squares, 0))

@@ -1,6 +1,7 @@
 """The tables of the commands on config.json: made, printed and written."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from AJCAI2021.attribute_results.options import ConfigOptions
@@ -91,7 +92,9 @@ def regenerate(
         Section("Published and ours, 95 % intervals.", None, *layout(rows)),
         *more(predicted.entries, options.seed),
     ]
-    _write(options, table, sections, describe(options, predicted.inputs))
+    stem = options.output / (options.name or table.name)
+    described = describe(options, predicted.inputs)
+    write_sections(table.title, stem, sections, described, options.readme)
     return int(predicted.missing > 0 or any(row.verdict == tables.FAIL for row in rows))
 
 
@@ -103,28 +106,41 @@ def describe(options: ConfigOptions, inputs: dict[str, str]) -> dict:
     return described | {"hardware": provenance.hardware()}
 
 
-def _write(
-    options: ConfigOptions, table: Table, sections: Sequence[Section], described: dict
+def write_sections(
+    title: str,
+    stem: Path,
+    sections: Sequence[Section],
+    described: dict,
+    readme: Path | None = None,
 ) -> None:
-    name = options.name or table.name
+    """Print a result and write it: CSV files, a Markdown file and meta.json.
+
+    Args:
+        title: of the Markdown file.
+        stem: path of the files, without suffixes.
+        sections: parts of the result.
+        described: of reproduction.provenance.describe, with "hardware".
+        readme: a page in which the Markdown is put between the markers of the stem's name, or None.
+
+    Raises:
+        UserError: the readme lacks the markers.
+    """
     parts = [f"`{described['command']}`, on {described['hardware']}."]
     for text, suffix, header, rows in sections:
         if suffix is not None:
-            write_file(options.output / f"{name}{suffix}.csv", tables.rows_to_csv(header, rows))
+            write_file(stem.with_name(f"{stem.name}{suffix}.csv"), tables.rows_to_csv(header, rows))
         if text is not None:
             print(f"\n{text}\n{tables.to_console(header, rows)}")
             parts.append(f"{text}\n\n{tables.to_markdown(header, rows)}")
     body = "\n\n".join(parts)
-    markdown = options.output / f"{name}.md"
-    write_file(markdown, f"# {table.title}\n\n{body}\n")
+    markdown = stem.with_name(f"{stem.name}.md")
+    write_file(markdown, f"# {title}\n\n{body}\n")
     provenance.write_meta(markdown, described)
-    if options.readme is None:
+    if readme is None:
         return
     try:
-        found = tables.fill_markers(options.readme, body, name)
+        found = tables.fill_markers(readme, body, stem.name)
     except tables.TableError as error:
         raise UserError(str(error)) from None
     if not found:
-        raise UserError(
-            f"{options.readme}: expected the markers <!-- {name}:begin --> and :end -->"
-        )
+        raise UserError(f"{readme}: expected the markers <!-- {stem.name}:begin --> and :end -->")

@@ -108,8 +108,8 @@ def test_the_model_trained_here_decides_at_the_false_match_rate_asked_for(
         f"{other}: wears a mask (probability 0.98)",
     ]
     assert printed[2].endswith(
-        "below 100.000 (FMR 1.0% where both faces wear a mask; 5.0% among strangers of one sex and "
-        "race; 25% of genuine pairs are missed); masked_dlib"
+        "below 100.000 (FMR 1.0% where both faces wear a mask; 5.0% among adult strangers of one "
+        "sex and race; 25% of genuine pairs are missed); masked_dlib"
     )
     assert compare_faces.main([first, other]) == 1  # .001 is the default
     found = capsys.readouterr().out

@@ -87,10 +87,12 @@ def test_groups_by_hand():
     pairs = dict(matcher_groups.group_pairs(known))
     off = ~np.eye(5, dtype=bool)
     count = {name: int((of & off).sum()) // 2 for name, of in pairs.items()}
-    assert count["everyone"] == 10 and count["male"] == 1 and count["female"] == 1
+    assert count["everyone"] == 10 and count["male, 13–60 years"] == 1
+    assert count["female, 13–60 years"] == 0
     assert count["same sex"] == 2 and count["different sex"] == 4
-    assert count["same race"] == 3 and count[matcher_groups.SAME] == 1
-    assert count["White"] == 3 and count["Asian"] == 0 and count["13–60 years"] == 1
+    assert count["same race"] == 3 and count["same sex and race"] == 1
+    assert count[matcher_groups.SAME] == 1 and count["0–12 years"] == 0
+    assert count["White, 13–60 years"] == 1 and count["13–60 years"] == 1
 
 
 def test_false_matches_of_groups():
@@ -104,5 +106,5 @@ def test_false_matches_of_groups():
     assert [row.FMR for row in everyone] == [row.FMR for row in decisions]
     parts = [row for row in rows if row.group in ("same sex", "different sex")]
     assert sum(r.impostor for r in parts) == sum(r.impostor for r in everyone)
-    assert "Others" not in {row.group for row in rows}  # nobody is
+    assert "Others, 13–60 years" not in {row.group for row in rows}  # nobody is
     assert matcher_groups.group_rows({}, KERNEL, limits, 0) == []

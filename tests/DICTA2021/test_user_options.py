@@ -169,8 +169,10 @@ def test_accuracy_over_folds_and_thresholds(masked, tmp_path, capsys):
     assert row["accuracy"] == row["accuracy_standard_error"] == "–"
     assert evaluate_model.main(command(masked, tmp_path, *options[:3], 71)) == 2
     assert "--folds: expected a list of pairs that divides into 71" in capsys.readouterr().err
-    # The first pairs lie in one fold.
-    assert evaluate_model.main(command(masked, tmp_path, *options, "--limit", 20)) == 2
+    # Vectors of the first people alone: all pairs that have scores lie in the first fold.
+    few = [line for line in lines[1:] if line.split("/")[0] in people[:2]]
+    (tmp_path / "line.csv").write_text("\n".join(lines[:1] + few) + "\n")
+    assert evaluate_model.main(command(masked, tmp_path, *options)) == 2
     assert "at least two folds with scores; got 1" in capsys.readouterr().err
 
 

@@ -1,9 +1,12 @@
 """Models of users: what is taken, and what is refused in one line that says what to do."""
 
+import json
 import os
 import pickle
 import shutil
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -271,6 +274,7 @@ def test_pixels_are_scaled_and_ordered_as_asked(scaling, channels):
         "centred": [1, -0.5 / 127.5, -1],
         "centred_128": [127.5 / 128, -0.5 / 128, -127.5 / 128],
         "imagenet": [(1 - 0.485) / 0.229, (127 / 255 - 0.456) / 0.224, -0.406 / 0.225],
+        "dlib": [(255 - 122.782) / 256, (127 - 117.001) / 256, -104.298 / 256],
     }[scaling]
     settings = InputSettings("whole", scaling, channels)
     preparation = input_preparation((12, 8), settings)
@@ -293,3 +297,72 @@ def test_every_setting_that_changes_pixels_is_part_of_the_name():
     names = {one.name for one in made}
     # Cut by a box, a picture is not aligned; whole, its faces are not looked for.
     assert len(names) == 2 * len(SCALINGS) * 2 * (2 * 2 + 1 + 2 * 2)
+
+
+def keras_2_file(path: Path, kernel: np.ndarray, layers: list[dict]) -> None:
+    """Write a convolution and further layers as Keras 2.15 does: its configuration and names."""
+    side, channels = SIDE, kernel.shape[-1]
+    convolution = {
+        "name": "conv", "trainable": True, "dtype": "float32", "filters": channels,
+        "kernel_size": [5, 5], "strides": [4, 4], "padding": "valid", "data_format":
+        "channels_last", "dilation_rate": [1, 1], "groups": 1, "activation": "relu",
+        "use_bias": False, "kernel_initializer": {"module": "keras.initializers", "class_name":
+        "GlorotUniform", "config": {"seed": None}, "registered_name": None},
+        "kernel_regularizer": None, "kernel_constraint": None,
+        "batch_input_shape": [None, side, side, 3],
+    }  # fmt: skip
+    entry = {"batch_input_shape": [None, side, side, 3], "dtype": "float32", "sparse": False}
+    inner = [
+        {"class_name": "InputLayer", "config": {**entry, "ragged": False, "name": "conv_input"}},
+        {"class_name": "Conv2D", "config": convolution},
+        *layers,
+    ]
+    config = {"class_name": "Sequential", "config": {"name": "model", "layers": inner}}
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = "2.15.0", "tensorflow"
+        file.attrs["model_config"] = json.dumps(config)
+        weights = file.create_group("model_weights")
+        names = ["conv", *(layer["config"]["name"] for layer in layers)]
+        weights.attrs["layer_names"] = [name.encode() for name in names]
+        for name in names:
+            weights.create_group(name).attrs["weight_names"] = np.array([], "S")
+        weights["conv"].attrs["weight_names"] = [b"conv/kernel:0"]
+        weights["conv"]["conv/kernel:0"] = kernel
+
+
+FLATTEN = {"class_name": "Flatten", "config": {"name": "flatten", "data_format": "channels_last"}}
+
+
+def test_h5_of_keras_3_gives_the_vectors_of_the_network(small_networks, tmp_path):
+    for name in ("a.h5", "a.hdf5"):
+        opened = open_user_model("keras", str(small_networks.write_keras(tmp_path / name)))
+        assert opened.size == (SIDE, SIDE)
+        np.testing.assert_allclose(
+            opened.predict_on_batch(CHIPS), by_hand(small_networks, CHIPS).reshape(5, -1), atol=1e-5
+        )
+
+
+def test_h5_of_keras_2_gives_the_vectors_of_its_weights(tmp_path):
+    kernel = np.random.default_rng(0).normal(size=(5, 5, 3, 2)).astype(np.float32)
+    keras_2_file(tmp_path / "old.h5", kernel, [FLATTEN])
+    found = open_user_model("keras", str(tmp_path / "old.h5")).predict_on_batch(CHIPS)
+    windows = np.lib.stride_tricks.sliding_window_view(CHIPS, (5, 5), (1, 2))[:, ::4, ::4]
+    expected = np.maximum(np.einsum("nyxcij,ijco->nyxo", windows, kernel), 0)
+    np.testing.assert_allclose(found, expected.reshape(len(CHIPS), -1), rtol=1e-4, atol=1e-2)
+
+
+def test_h5_that_is_no_safe_model_is_refused_with_what_to_do(small_networks, tmp_path):
+    kernel = np.zeros((5, 5, 3, 2), np.float32)
+    code = {"name": "code", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}
+    keras_2_file(tmp_path / "l.h5", kernel, [{"class_name": "Lambda", "config": code}])
+    message = refused("keras", tmp_path / "l.h5")
+    assert "got a Lambda layer" in message
+    assert "python -m tf2onnx.convert --keras l.h5 --output l.onnx" in message
+    keras_2_file(tmp_path / "own.h5", kernel, [{"class_name": "Mine", "config": {"name": "m"}}])
+    assert "tf2onnx.convert --keras own.h5" in refused("keras", tmp_path / "own.h5")
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.create_group("model_weights")
+    assert "weights without the network" in refused("keras", tmp_path / "w.h5")
+    whole = small_networks.write_keras(tmp_path / "a.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[:1000])
+    assert "got a damaged one" in refused("keras", tmp_path / "cut.h5")

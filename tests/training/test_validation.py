@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from training import validation
-from training.validation import distances_between, verification_figures
+from training.validation import verification_figures
+from verification.similarity import distances_between
 
 PEOPLE = np.array(["a", "a", "b", "b"])
 REFERENCES = np.array([[0], [1], [10], [11]], np.float32)

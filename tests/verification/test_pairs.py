@@ -3,6 +3,8 @@
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from DICTA2021 import generate_pairs
 from mask_utils.ledger import Ledger
@@ -14,6 +16,7 @@ from verification.pairs import (
     PairError,
     People,
     all_identities_pairs,
+    balanced_sample,
     listed_pairs,
     official_lfw_pairs,
     published_pairs,
@@ -53,6 +56,17 @@ def test_four_rows_per_picture_two_for_a_single_one():
     assert per_reference["./Ann/Ann_0001.jpg"] == 4
     assert per_reference["./Bo/Bo_0001.jpg"] == 2
     assert sum(item.label for item in comparisons) * 2 == len(comparisons)
+
+
+@given(st.lists(st.integers(0, 1), max_size=30), st.integers(1, 40), st.integers(0, 9))
+def test_a_sample_is_as_balanced_as_its_list_allows(labels, count, seed):
+    drawn = balanced_sample(labels, count, seed)
+    assert drawn == sorted(set(drawn)) and len(drawn) == min(count, len(labels))
+    genuine = sum(labels[place] for place in drawn)
+    impostor = len(drawn) - genuine
+    if abs(impostor - genuine) > 1:  # only where the kind that is short was taken whole
+        kind, fewer = (1, genuine) if genuine < impostor else (0, impostor)
+        assert fewer == labels.count(kind)
 
 
 @pytest.mark.parametrize("make", [published_pairs, all_identities_pairs, real_mask_pairs])
