@@ -64,3 +64,5 @@ def test_information_of_ages_is_of_their_classes():
     assert entropy == 1 and mutual.value == pytest.approx(1 - 1 / (16 * np.log(2)))
     assert mutual.low >= 0
     assert information(sexes(*[0] * 8), "sex", 1).mutual.value == 0
+    told_nothing = information(sexes(0, 0, 0, 0, 1, 1, 1, 0), "sex", 1).mutual
+    assert 0 <= told_nothing.low <= told_nothing.high
