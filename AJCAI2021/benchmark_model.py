@@ -184,7 +184,12 @@ def write_all_predictions(
     kept = [row for row, is_known in zip(rows, known, strict=True) if is_known]
     if not kept:
         raise UserError(f"expected pictures that can be read; none of {len(rows):,} can")
-    missed = {faces: 1 - float(one.found[known].mean()) for faces, one in outputs.items()}
+    # Whole pictures are taken without looking for a face.
+    looked = arguments.alignment != "whole"
+    missed = {
+        faces: 1 - float(one.found[known].mean()) if looked else float("nan")
+        for faces, one in outputs.items()
+    }
     tested = []
     for attribute in measured(meaning):
         found = {

@@ -112,8 +112,8 @@ def _add_meaning_options(parser: argparse.ArgumentParser) -> None:
         "--age_classes",
         nargs="+",
         metavar="AGES",
-        help="the output classes of ages in order, such as 4-12, 61+ or 30; 0..80: one a year; from "
-        "classes that all end, years are computed as well",
+        help="the output classes of ages in order, such as 4-12, 61+ or 30; 0..80: one a year; "
+        "from classes that all end, years are computed as well",
     )
     meaning.add_argument(
         "--years",

@@ -63,6 +63,14 @@ def test_pages_show_the_stored_benchmarks(name):
     assert f"<!-- {name}:begin -->\n{stored.strip()}\n<!-- {name}:end -->" in page
 
 
+@pytest.mark.parametrize("name", ["age_and_gender_sex", "age_and_gender_age"])
+def test_the_page_of_own_models_shows_the_stored_attributes(name):
+    page = (REPOSITORY / "docs" / "own_models.md").read_text(encoding="utf-8")
+    stored = REPOSITORY / "AJCAI2021" / "results" / f"{name}.md"
+    _, body = stored.read_text(encoding="utf-8").split("\n\n", 1)
+    assert f"<!-- {name}:begin -->\n{body.strip()}\n<!-- {name}:end -->" in page
+
+
 def test_every_target_has_its_line_of_help():
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     targets = {

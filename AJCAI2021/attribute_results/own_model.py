@@ -21,7 +21,8 @@ _HEADER = ("attribute", "faces", "pictures", "FTE", "metric", "value", "low", "h
 class Tested(NamedTuple):
     """Predictions of one attribute of the same pictures, and how often no face was found.
 
-    FTE: share of the pictures that the model saw whole, by "masked" and "unmasked".
+    FTE: share of the pictures on which no face was found, so that the model saw them whole, by
+    "masked" and "unmasked"; NaN where none was looked for.
     """
 
     attribute: str

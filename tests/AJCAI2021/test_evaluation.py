@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from AJCAI2021 import uncertainty
 from AJCAI2021.evaluation import compare, figures_of, group_figures, information
 from AJCAI2021.prediction_files import PredictionFileError, Predictions
 
@@ -57,6 +58,18 @@ def test_other_pictures_are_not_compared():
     other = other._replace(names=(*other.names[:7], "1_1_1_9.jpg"))
     with pytest.raises(PredictionFileError, match="same pictures"):
         compare(sexes(0, 0, 1, 1, 0, 0, 1, 0), other, "sex", 1)
+
+
+def test_information_of_guesses_has_bounds_of_0_or_more():
+    # Resamples tell more than the pictures do, so that the basic bootstrap's bounds fall below 0.
+    generator = np.random.default_rng(1)
+    true, often = generator.integers(0, 7, 147), generator.random(147) < 0.8
+    predicted = np.where(often, generator.integers(2, 4, 147), generator.integers(0, 7, 147))
+    names = tuple(f"1_0_0_{number}.jpg" for number in range(147))
+    values = [true, predicted]
+    assert uncertainty.bootstrap(values, uncertainty.mutual_information, 1, "basic").high < 0
+    guessed = Predictions(names, *values)
+    assert information(guessed, "age_classification", 1).mutual == (0, 0, 0)
 
 
 def test_information_of_ages_is_of_their_classes():
