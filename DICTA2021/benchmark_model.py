@@ -15,9 +15,6 @@ with ROC and DET figures), identification (rank 1 and 5, with the CMC) and diffe
 report.html, a page of all that, if the extra `report` is installed. Masked pictures, vectors and
 landmarks are kept: an interrupted run goes on where it was, and another model starts at step 3.
 --conditions main takes the papers' look alone.
-
-LFW's 1,583 pictures of folds 1 and 2 and three models of this size take about half an hour on 2
-cores the first time.
 """
 
 import argparse

@@ -26,7 +26,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +37,11 @@ import numpy as np
 from DICTA2021 import matcher_decisions, matcher_groups
 from DICTA2021.matcher_decisions import Faces, FaceSet, painted_chips, some_faces
 from DICTA2021.matchers import OWN_MODELS
-from face_models.mask_classifier import fit_mask_classifier, write_mask_classifier
+from face_models.mask_classifier import (
+    MaskClassifier,
+    fit_mask_classifier,
+    write_mask_classifier,
+)
 from face_models.preparation import Picture, chip_preparation
 from face_models.vector_cache import weight_file_key
 from face_models.vectors import embed_pictures, mirrored_mean
@@ -60,11 +64,15 @@ PAGES = (HERE / "models" / "README.md", HERE / "README.md")
 
 
 class Network(NamedTuple):
-    """The model: a function from uint8 chips (n, 150, 150, 3) to features; its last layer."""
+    """The model.
 
-    features: object
+    features: uint8 chips (n, 150, 150, 3), RGB -> float32 (n, 256). kernel: of the last layer.
+    build, key: of the features, see face_models.vectors.embed_pictures.
+    """
+
+    features: Callable[[np.ndarray], np.ndarray]
     kernel: np.ndarray
-    build: object
+    build: Callable[[], object]
     key: str
 
 
@@ -127,7 +135,9 @@ def load_network(weights: Path) -> Network:
     return Network(features, last_kernel(model), lambda: pooled, key)
 
 
-def painted_set(faces: list[TrainingFace], network: Network, arguments) -> dict[str, Faces]:
+def painted_set(
+    faces: list[TrainingFace], network: Network, arguments: argparse.Namespace
+) -> dict[str, Faces]:
     """Return faces with painted masks as features; a face without a name is its own person."""
     usable, chips = painted_chips(faces, arguments.cache, arguments.jobs)
     kept = [face for face, holds in zip(faces, usable, strict=True) if holds]
@@ -136,7 +146,7 @@ def painted_set(faces: list[TrainingFace], network: Network, arguments) -> dict[
     return {look: Faces(network.features(of), people, places) for look, of in chips.items()}
 
 
-def real_set(folder: Path, network: Network, arguments) -> dict[str, Faces]:
+def real_set(folder: Path, network: Network, arguments: argparse.Namespace) -> dict[str, Faces]:
     """Return faces with and without real masks, or with masks only if the folder has no people."""
     if any(path.is_dir() for path in folder.iterdir()):
         people = pairs.read_real_mask_people(folder)
@@ -198,7 +208,9 @@ def known_faces(base_folder: Path, record: Path) -> Known:
     return Known([*division.training, *used], held_out, spare)
 
 
-def fit_classifier(faces: Sequence[TrainingFace], network: Network, arguments):
+def fit_classifier(
+    faces: Sequence[TrainingFace], network: Network, arguments: argparse.Namespace
+) -> MaskClassifier:
     """Fit the mask classifier on training faces, plain and masked, clear and degraded."""
     chosen = np.unique(
         np.linspace(0, len(faces) - 1, matcher_decisions.FIT_FACES).astype(int)
