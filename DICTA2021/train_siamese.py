@@ -8,8 +8,8 @@ defines the training, and its progress; if it is killed, the same command resume
 with the lowest EER on held-out people are also written to --models_folder, where the other scripts
 find them.
 
-masked_dlib on 220 CelebA people and 4,000 UTKFace pictures takes 14 minutes on 2 cores (10 with
-KERAS_BACKEND=jax), and 2 more to paint its views once; DICTA2021/README.md, "Trained here", shows
+masked_dlib on 220 CelebA people and 7,854 UTKFace pictures took 66 minutes on 2 cores that did other
+work too, 8 of them to paint its views once; DICTA2021/README.md, "Trained here", shows
 its results on LFW's official pairs. The papers' recipes need GPUs.
 """
 
