@@ -8,9 +8,9 @@ defines the training, and its progress; if it is killed, the same command resume
 with the lowest EER on held-out people are also written to --models_folder, where the other scripts
 find them.
 
-masked_dlib on 220 CelebA people and 7,854 UTKFace pictures took 66 minutes on 2 cores that did other
-work too, 8 of them to paint its views once; DICTA2021/README.md, "Trained here", shows
-its results on LFW's official pairs. The papers' recipes need GPUs.
+masked_dlib on 220 CelebA people and 7,854 UTKFace pictures took 66 minutes on 2 cores that did
+other work too, and 6 to paint its views once; DICTA2021/README.md, "Trained here", has its results
+on LFW's official pairs. The papers' recipes need GPUs.
 """
 
 import argparse
