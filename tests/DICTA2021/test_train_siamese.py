@@ -473,7 +473,8 @@ def test_masked_dlib_learns_and_survives_a_kill(run, drawn_masked, tmp_path, cap
     """Another process is killed by SIGKILL within its second epoch, then resumed here."""
     assert run("masked_dlib", *DISTILLED, output="whole") == 0
     printed = capsys.readouterr().out
-    assert "6 people, 24 pictures; 16 unlabelled pictures" in printed
+    assert "held out for tests by group: 1 of 16 unlabelled" in printed
+    assert "6 people, 24 pictures; 15 unlabelled pictures" in printed
     history = rows(tmp_path / "whole" / "history.csv")
     assert float(history[-1]["loss"]) < float(history[0]["loss"])
     for row in history:
@@ -541,7 +542,7 @@ def test_who_may_be_in_a_test_set_is_left_out(run, drawn_masked, capsys, monkeyp
     monkeypatch.setattr(selection, "read_faces", with_a_twin)
     monkeypatch.setattr(selection, "SAME_PERSON", 1e-3)
     words = run.line("masked_dlib", "--test_datasets", "lfw", "--set", "validation_people=2")
-    arguments = train_siamese.parse_arguments(words)
+    arguments = train_siamese.parse_arguments([*words, "unlabelled_held_out=0"])
     recipe = train_siamese.resolve(arguments)
     chosen = (recipe, arguments.base_folder, arguments.cache)
     faces, held_out, overlap = selection.choose_faces(*chosen)

@@ -11,6 +11,7 @@ from training.faces import (
     TrainingFace,
     by_person,
     divide,
+    is_held_out,
     read_faces,
 )
 from training.selection import identity_overlap
@@ -137,3 +138,14 @@ def test_people_of_a_test_set_are_found_by_name_and_by_vector():
 def test_no_test_faces_are_no_overlap():
     found = identity_overlap({"a/b": np.zeros(2)}, ["a/b"], np.empty((0, 2)), [], 1.0)
     assert found == ([], {})
+
+
+def test_a_share_of_pictures_is_held_out_whatever_else_there_is(masked):
+    face = read_faces(masked, ["celeba"])[0]
+    faces = [face._replace(place=f"UTKFace/{i}.jpg") for i in range(2000)]
+    held = [is_held_out(face, 0.125) for face in faces]
+    assert 200 < sum(held) < 300
+    assert held == [is_held_out(face, 0.125) for face in faces[::-1]][::-1]
+    assert held != [is_held_out(face, 0.125, seed=1) for face in faces]
+    assert not any(is_held_out(face, 0) for face in faces)
+    assert all(is_held_out(face, 1) for face in faces)
