@@ -19,8 +19,9 @@ The largest face of each picture is taken, masked or not (--faces central: the o
 centre; all: every face, with --gallery); its vector is the mean of those of the face and of its
 mirror image.
 
-Exit code 0: match, 1: no match, 2: wrong usage or no face. Two pictures took 12 s on two cores of an
-AMD EPYC, of which 11 s start TensorFlow; a gallery of 1,000 pictures 29 s, and 12 s the second time.
+Exit code 0: match, 1: no match, 2: wrong usage or no face. Two pictures took 12 s on two cores of
+an AMD EPYC, of which 11 s start TensorFlow; a gallery of 1,000 pictures 29 s, and 12 s the second
+time.
 """
 
 import argparse
