@@ -21,7 +21,7 @@ import argparse
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,11 +32,18 @@ import numpy as np
 from DICTA2021 import score_tables
 from DICTA2021.evaluate_model import Result, evaluate, repository_scorers, write_results
 from DICTA2021.matcher_conditions import CONDITIONS, MAIN, PLAIN, masked_folder
-from DICTA2021.matcher_searches import SIDES, SearchRow, listed, one_picture_each, search_rows
+from DICTA2021.matcher_searches import NOTE, SIDES, SearchRow, listed, one_picture_each, search_rows
 from DICTA2021.matchers import MATCHERS
 from DICTA2021.model_options import add_model_options
 from DICTA2021.model_scores import Scorer
-from DICTA2021.user_options import add_user_options, check_user_options, user_scorers
+from DICTA2021.user_options import (
+    Named,
+    add_user_options,
+    check_user_options,
+    open_models,
+    user_files,
+    user_scorers,
+)
 from mask_utils.argument_types import job_count, new_parser
 from mask_utils.datasets import LAYOUTS, REAL_MASK_DATASETS
 from mask_utils.errors import end_cleanly
@@ -44,17 +51,12 @@ from mask_utils.files import default_cache_file, write_file
 from mask_utils.options import check_detector_options
 from reproduction import provenance, tables
 from reproduction.det_files import Curve
+from reproduction.measurements import write_measurements
 from reproduction.published import Comparisons, Pair
 from verification import metrics, pairs
 from verification.identification import cumulative_match
 
 RANKS = 20
-NOTE = (
-    "rank1, rank5: share of searches that find their person among the first, with 95 % intervals "
-    "(subjects bootstrap); TAR100, TAR1000: share of genuine pairs accepted at FMR <= 1 % and "
-    "<= .1 %, over all pairs of a search and a gallery picture; FTE: pictures without a vector, "
-    "whose searches fail."
-)
 
 
 class Test(NamedTuple):
@@ -193,21 +195,23 @@ def real_tests(arguments: argparse.Namespace) -> Iterator[Test]:
             yield Test("real, found", lists, arguments.base_folder, dataset)
 
 
-def all_scorers(arguments: argparse.Namespace, base_folder: Path) -> dict[str, Scorer]:
+def all_scorers(
+    models: list[Named], arguments: argparse.Namespace, base_folder: Path
+) -> dict[str, Scorer]:
     """Return the scorers of all models for the pictures in a folder, the user's first."""
     here = argparse.Namespace(**vars(arguments) | {"base_folder": base_folder})
-    own, _ = user_scorers(here)
+    own = user_scorers(models, here)
     here.alignment = None  # that of the user's model
     return own | repository_scorers(here)
 
 
 def run_tests(
-    tests: Iterator[Test], arguments: argparse.Namespace
+    tests: Iterable[Test], models: list[Named], arguments: argparse.Namespace
 ) -> tuple[list[Result], dict[Curve, Comparisons]]:
     """Score the list of every test with every model."""
     results, curves = [], {}
     for test in tests:
-        for model, scorer in all_scorers(arguments, test.base_folder).items():
+        for model, scorer in all_scorers(models, arguments, test.base_folder).items():
             print(f"{test.dataset}, {test.condition}: {model}", file=sys.stderr)
             result, comparisons = evaluate(
                 scorer,
@@ -225,7 +229,7 @@ def run_tests(
 
 
 def search_all(
-    arguments: argparse.Namespace,
+    models: list[Named], arguments: argparse.Namespace
 ) -> tuple[list[SearchRow], dict[Curve, np.ndarray]]:
     """Search every dataset's people; return the rows, and the ranks for the CMC."""
     folder = masked_folder(arguments, PLAIN, arguments.datasets)
@@ -245,7 +249,7 @@ def search_all(
         for masks in SIDES:
             gallery, probes = listed(searched, masks)
             every = [Pair(one, probe, "0", "0") for probe in probes for one in gallery]
-            for model, scorer in all_scorers(arguments, folder).items():
+            for model, scorer in all_scorers(models, arguments, folder).items():
                 scores = scorer(every, dataset, f"the gallery of {dataset}").scores
                 distances = -scores.reshape(len(probes), len(gallery))
                 condition = f"{dataset}, {masks}, found"
@@ -304,18 +308,12 @@ def _common(first: Comparisons, second: Comparisons) -> tuple[Comparisons, Compa
 
 def write_rows(rows: list[NamedTuple], stem: Path, note: str, description: dict) -> None:
     """Print rows and write them as CSV and Markdown with meta.json."""
-    header = list(rows[0]._fields)
-    texts = [
-        [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
-        for row in rows
-    ]
+    header, texts = tables.record_texts(rows)
     print(tables.to_console(header, texts))
-    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, texts))
     command, hardware = description["command"], description["hardware"]
     content = f"# {stem.name}\n\nRun here: `{command}`, on {hardware}\n\n"
-    content += f"{tables.to_markdown(header, texts)}\n\n{note}\n"
-    write_file(stem.with_suffix(".md"), content)
-    provenance.write_meta(stem.with_suffix(".csv"), description)
+    content += f"{tables.to_markdown(header, texts)}\n\n{note}"
+    write_measurements(stem.parent, stem.name, header, texts, content, description)
 
 
 def write_cmc(ranks: Mapping[Curve, np.ndarray], stem: Path) -> None:
@@ -341,9 +339,9 @@ def write_cmc(ranks: Mapping[Curve, np.ndarray], stem: Path) -> None:
         figures.save(draw_cmc(named, f"{dataset}: searches of a gallery"), path)
 
 
-def describe(arguments: argparse.Namespace, argv: list[str] | None) -> dict:
+def describe(models: list[Named], arguments: argparse.Namespace, argv: list[str] | None) -> dict:
     """Return what defines the figures: command, inputs, versions, hardware."""
-    _, files = user_scorers(arguments)
+    files = user_files(models, arguments)
     inputs = {path.name: provenance.sha256(path) for path in files}
     if arguments.lfw_pairs:
         inputs[arguments.lfw_pairs.name] = provenance.sha256(arguments.lfw_pairs)
@@ -359,11 +357,12 @@ def describe(arguments: argparse.Namespace, argv: list[str] | None) -> dict:
 
 def run(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     """Paint, score, search, compare and write everything."""
-    user_scorers(arguments)  # a file that is refused is refused before anything is painted
+    models = open_models(arguments)  # a file that is refused is refused before painting
+    user_scorers(models, arguments)  # and so are options that do not fit it
     tests = [*painted_tests(arguments), *real_tests(arguments)]
-    results, curves = run_tests(iter(tests), arguments)
-    rows, ranks = search_all(arguments)
-    description = describe(arguments, argv)
+    results, curves = run_tests(tests, models, arguments)
+    rows, ranks = search_all(models, arguments)
+    description = describe(models, arguments, argv)
     write_results(results, curves, arguments.output / "verification", description)
     if rows:
         write_rows(rows, arguments.output / "identification", NOTE, description)

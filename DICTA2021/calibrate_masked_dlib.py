@@ -47,10 +47,11 @@ from face_models.vector_cache import weight_file_key
 from face_models.vectors import embed_pictures, mirrored_mean
 from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import default_cache_file, write_file
+from mask_utils.files import default_cache_file
 from mask_utils.picture_formats import PICTURE_FORMATS
 from mask_utils.seeding import picture_generator
 from reproduction import provenance, tables
+from reproduction.measurements import write_measurements
 from training.faces import TrainingFace, divide, is_held_out, read_faces
 from verification import pairs
 from verification.decisions import CASES, RATES, write_limits
@@ -248,24 +249,16 @@ def write_table(
         output: folder of the files.
         short: a shorter table for the pages, as Markdown; None for the table itself.
     """
-    header = list(rows[0]._fields)
-    texts = [[_text(value) for value in row] for row in rows]
+    header, texts = tables.record_texts(rows)
     print(tables.to_console(header, texts))
-    stem = output / f"{MODEL}_{name}"
-    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, texts))
     table = tables.to_markdown(header, texts)
     note = f"{note} `{description['command']}`, on {description['hardware']}."
-    content = f"# {MODEL}: {name}\n\nTrained here.\n\n{table}\n\n{note}\n"
-    write_file(stem.with_suffix(".md"), content)
-    provenance.write_meta(stem.with_suffix(".csv"), description)
+    content = f"# {MODEL}: {name}\n\nTrained here.\n\n{table}\n\n{note}"
+    write_measurements(output, f"{MODEL}_{name}", header, texts, content, description)
     if output.resolve() == RESULTS.resolve():
         for page in PAGES:
             if f"<!-- {MODEL}_{name}:begin -->" in page.read_text(encoding="utf-8"):
                 tables.fill_markers(page, f"{short or table}\n\n{note}", f"{MODEL}_{name}")
-
-
-def _text(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def describe(arguments: argparse.Namespace, argv: list[str] | None, weights: Path) -> dict:

@@ -31,7 +31,13 @@ from DICTA2021.pair_lists import (
     read_lists,
     sampled_lists,
 )
-from DICTA2021.user_options import add_user_options, check_user_options, user_scorers
+from DICTA2021.user_options import (
+    add_user_options,
+    check_user_options,
+    open_models,
+    user_files,
+    user_scorers,
+)
 from face_models.alignment import ALIGNMENTS
 from face_models.user_models import KINDS
 from mask_utils.argument_types import new_parser
@@ -350,8 +356,8 @@ def repository_scorers(arguments: argparse.Namespace) -> dict[str, Scorer]:
 
 def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
     results, curves = [], {}
-    own_scorers, own_files = user_scorers(arguments)
-    scorers = repository_scorers(arguments) | own_scorers
+    own = open_models(arguments)
+    scorers = repository_scorers(arguments) | user_scorers(own, arguments)
     for lists in arguments.pairs:
         for dataset in arguments.datasets:
             for model, scorer in scorers.items():
@@ -375,7 +381,7 @@ def _evaluate_all(arguments: argparse.Namespace, argv: list[str] | None) -> int:
         arguments.models,
         arguments.models_folder,
     )
-    inputs |= {path.name: provenance.sha256(path) for path in own_files}
+    inputs |= {path.name: provenance.sha256(path) for path in user_files(own, arguments)}
     used = [name for name, kind in RUN_BY.items() if getattr(arguments, kind)]
     description = provenance.describe(
         provenance.typed("evaluate_model.py", argv),

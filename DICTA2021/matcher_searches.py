@@ -20,6 +20,14 @@ from verification.similarity import distances_between
 SIDES = {"neither": (False, False), "probe": (False, True), "both": (True, True)}
 """Condition -> whether the gallery's and the probes' pictures are masked."""
 
+NOTE = (
+    "rank1, rank5: share of searches that find their person among the first, with 95 % intervals "
+    "(subjects bootstrap); TAR100, TAR1000: share of genuine pairs accepted at FMR <= 1 % and "
+    "<= .1 %, over all pairs of a search and a gallery picture; FTE: pictures without a vector, "
+    "whose searches fail."
+)
+"""What the columns of SearchRow are, below a table."""
+
 
 class SearchRow(NamedTuple):
     """Searches of one model, or the mean of several seeds, in one condition.
@@ -136,7 +144,7 @@ def search_rows(
 
 
 def mean_row(
-    rows: Sequence[SearchRow], ranks: Sequence[np.ndarray], people, seed: int
+    rows: Sequence[SearchRow], ranks: Sequence[np.ndarray], people: np.ndarray, seed: int
 ) -> SearchRow:
     """Return the mean of several seeds; its interval draws the same people for each.
 
@@ -146,23 +154,17 @@ def mean_row(
         people: (n,), searched for.
         seed: of the bootstrap.
     """
-    names, of = np.unique(people, return_inverse=True)
-    drawn = np.random.default_rng(seed).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=1000
-    )
-    count = drawn @ np.bincount(of)
-    bounds = {}
-    for rank in (1, 5):
-        shares = np.mean([found <= rank for found in ranks], axis=0)
-        bounds[rank] = metrics.percentile_interval(drawn @ np.bincount(of, shares) / count)
-    fields = ("rank1", "rank5", "TAR100", "TAR1000")
+    first, fifth = (rank_rate(np.stack(ranks), rank, people, seed) for rank in (1, 5))
+    tars = ("TAR100", "TAR1000")
     return rows[0]._replace(
         model=f"mean of {len(rows)} seeds",
-        **{name: float(np.mean([getattr(row, name) for row in rows])) for name in fields},
-        rank1_low=bounds[1].low,
-        rank1_high=bounds[1].high,
-        rank5_low=bounds[5].low,
-        rank5_high=bounds[5].high,
+        rank1=first.rate,
+        rank1_low=first.interval.low,
+        rank1_high=first.interval.high,
+        rank5=fifth.rate,
+        rank5_low=fifth.interval.low,
+        rank5_high=fifth.interval.high,
+        **{name: float(np.mean([getattr(row, name) for row in rows])) for name in tars},
     )
 
 

@@ -31,7 +31,7 @@ from typing import NamedTuple
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-from DICTA2021 import score_tables
+from DICTA2021 import matcher_searches, score_tables
 from DICTA2021.evaluate_model import evaluate, repository_scorer
 from DICTA2021.matcher_conditions import (
     CONDITIONS,
@@ -61,8 +61,9 @@ from face_models.dlib_file import package_weights
 from face_models.vector_cache import weight_file_key
 from mask_utils.argument_types import job_count, new_parser, seed_number
 from mask_utils.errors import UserError, end_cleanly
-from mask_utils.files import default_cache_file, write_file
+from mask_utils.files import default_cache_file
 from reproduction import provenance, tables
+from reproduction.measurements import write_measurements
 from verification import pairs
 
 HERE = Path(__file__).resolve().parent
@@ -73,10 +74,8 @@ SHORT_PAGE = provenance.REPOSITORY / "docs" / "verification.md"
 
 
 SEARCH_NOTE = (
-    "Gallery: the first picture of each person; searches: all other pictures. rank1, rank5: share "
-    "of searches that find their person among the first, with 95 % intervals (subjects bootstrap); "
-    "TAR100, TAR1000: share of genuine pairs accepted at FMR <= 1 % and <= .1 %, over all pairs of "
-    "a search and a gallery picture; FTE: pictures without a vector, whose searches fail."
+    "Gallery: the first picture of each person; searches: all other pictures. "
+    f"{matcher_searches.NOTE}"
 )
 
 
@@ -226,19 +225,13 @@ def write_table(
     note: str = NOTE,
 ) -> None:
     """Print rows and write them as CSV and Markdown, the latter after `before`, with meta.json."""
-    header = list(rows[0]._fields)
-    texts = [
-        [f"{value:.4f}" if isinstance(value, float) else str(value) for value in row]
-        for row in rows
-    ]
+    header, texts = tables.record_texts(rows)
     print(tables.to_console(header, texts))
-    write_file(stem.with_suffix(".csv"), tables.rows_to_csv(header, texts))
     text = (
         f"# {title}\n\nTrained here. `{description['command']}`, on {description['hardware']}.\n\n"
-        f"{before}{tables.to_markdown(header, texts)}\n\n{note}\n"
+        f"{before}{tables.to_markdown(header, texts)}\n\n{note}"
     )
-    write_file(stem.with_suffix(".md"), text)
-    provenance.write_meta(stem.with_suffix(".csv"), description)
+    write_measurements(stem.parent, stem.name, header, texts, text, description)
 
 
 def summary(rows: Sequence[Row], description: dict) -> str:

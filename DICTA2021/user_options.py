@@ -1,7 +1,6 @@
 """Options of a user's own model or vectors, and what they resolve to."""
 
 import argparse
-from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ from face_models.model_arguments import (
     named_kinds,
 )
 from face_models.user_input import InputSettings, input_preparation
-from face_models.user_models import KINDS, UserModel, open_user_model
+from face_models.user_models import UserModel, open_user_model
 
 
 class Preset(NamedTuple):
@@ -71,36 +70,60 @@ def check_user_options(parser: argparse.ArgumentParser, arguments: argparse.Name
         parser.error("expected --crop or --alignment for a model of yours; got both")
 
 
-def user_scorers(arguments: argparse.Namespace) -> tuple[dict[str, Scorer], list[Path]]:
-    """Open the models and vectors of a command line.
+class Named(NamedTuple):
+    """A user's model: what it was given by, a key of KINDS; its name in the table; the model."""
 
-    Returns:
-        Scorer by name in the table: the file's name without its ending, where that is clear; and
-        every file that was read.
+    kind: str
+    name: str
+    model: UserModel
+
+
+def open_models(arguments: argparse.Namespace) -> list[Named]:
+    """Open the models of a command line; a name is that of the file, where it is clear.
 
     Raises:
         UserError: a file is refused; see face_models.user_models.open_user_model.
     """
-    files_of = (getattr(arguments, kind) or [] for kind in ("onnx", "torchscript", "keras"))
-    named = [path for paths in files_of for path in paths]
-    named += [arguments.embeddings] if arguments.embeddings else []
-    stems = Counter(path.stem for path in named)
-    scorers, files = {}, []
+    named = []
+    for kind in named_kinds(arguments):
+        for place in getattr(arguments, kind):
+            name = place if kind == "python" else _shown(place, arguments)
+            named.append(Named(kind, name, _opened(kind, str(place), arguments)))
+    return named
 
-    def shown(path: Path) -> str:
-        return path.stem if stems[path.stem] == 1 else path.name
 
-    for kind in KINDS:
-        for place in getattr(arguments, kind) or []:
-            name = place if kind == "python" else shown(place)
-            model = _opened(kind, str(place), arguments)
-            scorers |= _scorers_of(model, kind, name, arguments)
-            files += model.files
+def user_scorers(models: list[Named], arguments: argparse.Namespace) -> dict[str, Scorer]:
+    """Return the scorers of a user's models and vectors, by name in the table.
+
+    Args:
+        models: from open_models.
+        arguments: of the command line.
+
+    Raises:
+        UserError: an option does not fit a model, or the vectors are malformed.
+    """
+    scorers = {}
+    for kind, name, model in models:
+        scorers |= _scorers_of(model, kind, name, arguments)
     if arguments.embeddings:
         similarity = arguments.similarity or "distance"
-        scorers[shown(arguments.embeddings)] = csv_scorer(arguments.embeddings, similarity)
-        files.append(arguments.embeddings)
-    return scorers, files
+        name = _shown(arguments.embeddings, arguments)
+        scorers[name] = csv_scorer(arguments.embeddings, similarity)
+    return scorers
+
+
+def user_files(models: list[Named], arguments: argparse.Namespace) -> list[Path]:
+    """Return every file that the models and vectors of a command line are read from."""
+    files = [path for named in models for path in named.model.files]
+    return [*files, arguments.embeddings] if arguments.embeddings else files
+
+
+def _shown(path: Path, arguments: argparse.Namespace) -> str:
+    """Return the name of a file in the table: without its ending, unless another has that name."""
+    paths = [arguments.embeddings] if arguments.embeddings else []
+    for kind in ("onnx", "torchscript", "keras"):
+        paths += getattr(arguments, kind) or []
+    return path.stem if [other.stem for other in paths].count(path.stem) == 1 else path.name
 
 
 def _opened(kind: str, place: str, arguments: argparse.Namespace) -> UserModel:

@@ -262,6 +262,19 @@ def to_latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str)
     )
 
 
+def record_texts(records: Sequence[NamedTuple]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a table of equal records, numbers with four decimals.
+
+    Args:
+        records: at least one; their fields are the columns.
+    """
+
+    def text(value: object) -> str:
+        return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+    return list(records[0]._fields), [[text(value) for value in record] for record in records]
+
+
 def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     """Return CSV with line feeds; numbers at full precision, None as an empty field."""
     buffer = io.StringIO()

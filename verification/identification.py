@@ -61,7 +61,7 @@ def rank_rate(ranks: np.ndarray, rank: int, people: np.ndarray, seed: int = 0) -
     """Return the share of searches that find their person at a rank or before.
 
     Args:
-        ranks: (n,), from mate_ranks.
+        ranks: (n,), from mate_ranks; or (k, n) of k models, whose shares are averaged.
         rank: 1 for the identification rate.
         people: (n,), person searched for; people are drawn for the interval, with all searches.
         seed: of the bootstrap.
@@ -72,7 +72,7 @@ def rank_rate(ranks: np.ndarray, rank: int, people: np.ndarray, seed: int = 0) -
     ranks = np.asarray(ranks)
     if not ranks.size:
         raise ScoreError("expected searches; got none")
-    hits = ranks <= rank
+    hits = np.atleast_2d(ranks <= rank).mean(axis=0)
     names, of = np.unique(np.asarray(people), return_inverse=True)
     found = np.bincount(of, weights=hits)
     searches = np.bincount(of)

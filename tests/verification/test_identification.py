@@ -61,3 +61,11 @@ def test_ranks_are_between_one_and_the_number_of_people(seed, people, searches):
     again = mate_ranks(np.exp(distances[:, order]), probes, gallery[order])
     assert (again == ranks).all()
     assert cumulative_match(ranks, people)[-1] == 1
+
+
+def test_the_shares_of_several_models_are_averaged_by_hand():
+    ranks, people = np.array([[1, 2, 5], [1, 1, 5]]), np.array(["a", "a", "b"])
+    found = rank_rate(ranks, 1, people)
+    assert found.rate == pytest.approx(0.5)  # one of three, and two of three
+    one = rank_rate(ranks[:1], 1, people)
+    assert one == rank_rate(ranks[0], 1, people)
